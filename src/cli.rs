@@ -1,0 +1,212 @@
+//! The command line: what can be typed, and what it is called. Nothing here does anything.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::options::{ClusterName, RegistryMirror};
+use crate::step::Stage;
+
+/// From nothing to a proven active-active Postgres on Kubernetes
+///
+/// Downloads and verifies helm, kind, kubectl and the cnpg plugin, creates a cluster, installs cert-manager and
+/// CloudNativePG, deploys three pgEdge nodes, and proves that a write on any node is read on the others. It can be run
+/// again at any time, and never touches your own kubeconfig.
+#[derive(Debug, Parser)]
+#[command(name = "pgedge-bootstrap", version, arg_required_else_help = true, args_conflicts_with_subcommands = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) up: Up,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make everything true, up to the proof (the default command)
+    Up(Up),
+    /// Install the four verified tools and nothing else
+    Tools(Tools),
+    /// Look at the steps without changing anything
+    Verify(Verify),
+    /// Prove that a write on any node is read on the others
+    Prove(Prove),
+    /// Show what is running and how to connect
+    Status(Status),
+    /// Show every pinned artefact, its source and its checksum
+    Versions(Versions),
+    /// Remove what this program made, and nothing else
+    Down(Down),
+    /// Print the environment in which kubectl, helm and psql reach the cluster
+    #[command(after_help = "Use it as:  eval \"$(pgedge-bootstrap env)\"")]
+    Env(Env),
+    /// Print a completion script for a shell
+    Completions { shell: clap_complete::Shell },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Up {
+    /// Use a kind cluster on this machine
+    #[arg(long)]
+    pub(crate) local: bool,
+    /// Stop after this stage
+    #[arg(long, value_name = "STAGE", default_value = "prove")]
+    pub(crate) until: Stage,
+    #[command(flatten)]
+    pub(crate) shape: Shape,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Tools {
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// The steps to look at; all of them if none is named
+    #[arg(value_name = "STEP", value_parser = parse_step)]
+    pub(crate) steps: Vec<crate::step::StepId>,
+    #[command(flatten)]
+    pub(crate) shape: Shape,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Prove {
+    #[command(flatten)]
+    pub(crate) shape: Shape,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    #[command(flatten)]
+    pub(crate) shape: Shape,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Versions {
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Down {
+    /// Remove the tools and the downloads too
+    #[arg(long)]
+    pub(crate) purge: bool,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Env {
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// What is to be built.
+#[derive(Debug, Args)]
+pub(crate) struct Shape {
+    /// pgEdge nodes
+    #[arg(long, value_name = "NUMBER", default_value_t = 3, value_parser = clap::value_parser!(u8).range(2..=9))]
+    pub(crate) nodes: u8,
+    /// Kubernetes nodes beside the control plane
+    #[arg(long, value_name = "NUMBER", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=9))]
+    pub(crate) workers: u8,
+    /// The namespace of the pgEdge release
+    #[arg(long, value_name = "NAMESPACE", default_value = "default", value_parser = parse_namespace)]
+    pub(crate) namespace: String,
+}
+
+/// What every command understands.
+#[derive(Debug, Args)]
+pub(crate) struct Common {
+    /// The name of the cluster
+    #[arg(long, value_name = "NAME", default_value = "pgedge", env = "PGEDGE_BOOTSTRAP_NAME")]
+    pub(crate) name: ClusterName,
+    /// How to print: for people or for programs
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) output: Output,
+    /// Where the tools are put
+    #[arg(long, value_name = "DIRECTORY", env = "PGEDGE_BOOTSTRAP_BIN_DIR")]
+    pub(crate) bin_dir: Option<PathBuf>,
+    /// Use these pins in the place of the built-in ones
+    #[arg(long, value_name = "FILE", env = "PGEDGE_BOOTSTRAP_PINS", help_heading = "Networks")]
+    pub(crate) pins: Option<PathBuf>,
+    /// Fetch https://HOST/PATH as BASE/HOST/PATH; checksums stay the pinned ones
+    #[arg(long, value_name = "BASE", env = "PGEDGE_BOOTSTRAP_MIRROR", help_heading = "Networks")]
+    pub(crate) mirror: Option<String>,
+    /// Pull the images of registry HOST through URL; may be given several times
+    #[arg(
+        long,
+        value_name = "HOST=URL",
+        env = "PGEDGE_BOOTSTRAP_REGISTRY_MIRROR",
+        value_delimiter = ',',
+        help_heading = "Networks"
+    )]
+    pub(crate) registry_mirror: Vec<RegistryMirror>,
+    /// Trust these certificate authorities too (PEM)
+    #[arg(long, value_name = "FILE", env = "PGEDGE_BOOTSTRAP_CA_FILE", help_heading = "Networks")]
+    pub(crate) ca_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    Text,
+    Json,
+}
+
+impl ValueEnum for Stage {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Tools, Self::Cluster, Self::Operators, Self::Deploy, Self::Prove]
+    }
+
+    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
+        Some(clap::builder::PossibleValue::new(self.as_str()))
+    }
+}
+
+fn parse_step(text: &str) -> Result<crate::step::StepId, String> {
+    use crate::step::StepId;
+    match StepId::parse(text) {
+        Some(StepId::Proof) => Err("the proof changes the database: use `pgedge-bootstrap prove`".to_owned()),
+        Some(step) => Ok(step),
+        None => {
+            let known: Vec<&str> =
+                StepId::ALL.iter().filter(|step| **step != StepId::Proof).map(|step| step.as_str()).collect();
+            Err(format!("the steps are: {}", known.join(", ")))
+        }
+    }
+}
+
+fn parse_namespace(text: &str) -> Result<String, String> {
+    let inside = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let fits = !text.is_empty()
+        && text.len() <= 63
+        && text.bytes().all(inside)
+        && !text.starts_with('-')
+        && !text.ends_with('-');
+    if fits {
+        Ok(text.to_owned())
+    } else {
+        Err("a namespace has 1 to 63 lower-case letters, digits and inner dashes".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,15 @@
+//! `completions`: scripts for shells, made from the command line's own description.
+
+use anyhow::Result;
+use clap::CommandFactory as _;
+
+use super::Verdict;
+use crate::cli::Cli;
+use crate::ui;
+
+pub(super) fn run(shell: clap_complete::Shell) -> Result<Verdict> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "pgedge-bootstrap", &mut script);
+    ui::print(&String::from_utf8_lossy(&script))?;
+    Ok(Verdict::Good)
+}

@@ -1,0 +1,123 @@
+//! `status`: what is running, and how to connect to it.
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use super::Verdict;
+use crate::cli::{Output, Status};
+use crate::context::Context;
+use crate::converge::World as _;
+use crate::failure;
+use crate::options::Options;
+use crate::replication::Subscription;
+use crate::step::{Observation, Operator, StepId};
+use crate::steps::{self, NodeHealth};
+use crate::ui;
+use crate::verdict::Verdict as Health;
+
+pub(super) async fn run(arguments: &Status) -> Result<Verdict> {
+    let context = super::context(&arguments.common, Some(&arguments.shape))?;
+    let operators = [Operator::CertManager, Operator::CloudnativePg];
+    let (cluster, cert_manager, cloudnative_pg, nodes, subscriptions) = tokio::join!(
+        context.observe(StepId::Cluster),
+        context.observe(StepId::Operator(operators[0])),
+        context.observe(StepId::Operator(operators[1])),
+        steps::node_health(&context),
+        steps::subscriptions(&context),
+    );
+    let (cluster, cert_manager, cloudnative_pg) = (seen(cluster)?, seen(cert_manager)?, seen(cloudnative_pg)?);
+    let nodes = nodes.or_else(absent)?;
+    let subscriptions = subscriptions.or_else(absent)?;
+    let pairs = usize::from(context.options.nodes) * usize::from(context.options.nodes - 1);
+    let replicating = subscriptions.iter().filter(|subscription| subscription.status == "replicating").count();
+    let good = cluster.is_done()
+        && cert_manager.is_done()
+        && cloudnative_pg.is_done()
+        && nodes.iter().all(|node| matches!(node.verdict, Health::Ready(_)))
+        && replicating == pairs;
+    match arguments.common.output {
+        Output::Json => {
+            let document = json!({
+                "schema": 1,
+                "ok": good,
+                "name": context.options.name.as_str(),
+                "kubeconfig": context.places.kubeconfig,
+                "cluster": observation(&cluster),
+                "operators": {"cert-manager": observation(&cert_manager), "cloudnative-pg": observation(&cloudnative_pg)},
+                "nodes": nodes.iter().map(|node| node_json(&context, node)).collect::<Vec<_>>(),
+                "subscriptions": subscriptions,
+            });
+            ui::print(&format!("{document}\n"))?;
+        }
+        Output::Text => {
+            let mut text = format!("cluster         {}\n", in_words(&cluster));
+            text.push_str(&format!(
+                "cert-manager    {}\nCloudNativePG   {}\n",
+                in_words(&cert_manager),
+                in_words(&cloudnative_pg)
+            ));
+            for node in &nodes {
+                text.push_str(&format!("{:<15} {}\n", Options::cluster_of(&node.node), health_in_words(&node.verdict)));
+            }
+            text.push_str(&format!("subscriptions   {replicating} of {pairs} replicating\n"));
+            text.push_str(&down_lines(&subscriptions));
+            if cluster.is_done() {
+                text.push_str(&format!("kubeconfig      {}\n", context.places.kubeconfig.display()));
+            }
+            ui::print(&text)?;
+        }
+    }
+    Ok(if good { Verdict::Good } else { Verdict::Bad })
+}
+
+/// What cannot be looked at is a state too, as long as we know the reason.
+fn seen(look: Result<Observation>) -> Result<Observation> {
+    look.or_else(|error| match failure::of(&error) {
+        Some(found) => Ok(Observation::Wrong(format!("{} ({})", found.summary(), found.id()))),
+        None => Err(error),
+    })
+}
+
+/// Without a cluster there are no nodes: that is an answer. The operators' lines tell why.
+fn absent<T>(_: anyhow::Error) -> Result<Vec<T>> {
+    Ok(Vec::new())
+}
+
+fn in_words(observation: &Observation) -> String {
+    match observation {
+        Observation::Done(detail) => format!("ready    {detail}"),
+        other => format!("{:<8} {}", other.word(), other.detail()),
+    }
+}
+
+fn health_in_words(verdict: &Health) -> String {
+    match verdict {
+        Health::Ready(detail) => format!("healthy  {detail}"),
+        Health::Waiting(why) => format!("waiting  {why}"),
+        Health::Broken(found) => format!("broken   {found}"),
+    }
+}
+
+fn down_lines(subscriptions: &[Subscription]) -> String {
+    let down = subscriptions.iter().filter(|subscription| subscription.status != "replicating");
+    down.map(|subscription| {
+        format!("                {} from {}: {}\n", subscription.node, subscription.provider, subscription.status)
+    })
+    .collect()
+}
+
+fn observation(observation: &Observation) -> Value {
+    json!({"state": observation.word(), "detail": observation.detail()})
+}
+
+fn node_json(context: &Context, node: &NodeHealth) -> Value {
+    let (state, detail) = match &node.verdict {
+        Health::Ready(detail) => ("healthy", detail.clone()),
+        Health::Waiting(why) => ("waiting", why.clone()),
+        Health::Broken(found) => ("broken", found.to_string()),
+    };
+    json!({
+        "name": node.node, "cluster": Options::cluster_of(&node.node), "namespace": context.options.namespace,
+        "state": state, "detail": detail, "service": format!("{}-rw", Options::cluster_of(&node.node)),
+    })
+}

@@ -1,0 +1,75 @@
+//! What a step may use: the options of the run, the pins, the places on the disk, the tools.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use anyhow::{Context as _, Result};
+
+use crate::download::{Fetcher, Mirror, Store, TrustedRoots};
+use crate::matrix::Matrix;
+use crate::options::Options;
+use crate::pins::{FilePin, NodeImagePin, Pins, Tool};
+use crate::places::Places;
+use crate::platform::Platform;
+use crate::tools::docker::Docker;
+use crate::tools::helm::Helm;
+use crate::tools::kind::Kind;
+
+/// Everything that is the same for all steps of a run.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) options: Options,
+    pub(crate) pins: Pins,
+    pub(crate) places: Places,
+    pub(crate) platform: Platform,
+    pub(crate) fetcher: Fetcher,
+    pub(crate) docker: Docker,
+    /// The proof of this run, once there is one.
+    pub(crate) proof: OnceLock<Matrix>,
+    node_image: OnceLock<NodeImagePin>,
+}
+
+impl Context {
+    pub(crate) fn new(options: Options, pins: Pins, places: Places, platform: Platform) -> Result<Self> {
+        let roots = TrustedRoots::load(options.ca_file.as_deref())?;
+        let mirror = Mirror::new(options.mirror.as_deref())?;
+        let fetcher = Fetcher::new(roots, mirror, Store::new(places.cache.clone()))?;
+        Ok(Self {
+            options,
+            pins,
+            places,
+            platform,
+            fetcher,
+            docker: Docker::new(),
+            proof: OnceLock::new(),
+            node_image: OnceLock::new(),
+        })
+    }
+
+    pub(crate) fn tool_file(&self, tool: Tool) -> Result<&FilePin> {
+        self.pins.tool_file(tool, self.platform)
+    }
+
+    pub(crate) fn tool_path(&self, tool: Tool) -> PathBuf {
+        self.places.bin.join(tool.as_str())
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        Kind::new(self.tool_path(Tool::Kind))
+    }
+
+    pub(crate) fn helm(&self) -> Helm {
+        Helm::new(self.tool_path(Tool::Helm), self.places.kubeconfig.clone())
+    }
+
+    /// The newest pinned node image that this host can run.
+    pub(crate) async fn node_image(&self) -> Result<&NodeImagePin> {
+        if let Some(image) = self.node_image.get() {
+            return Ok(image);
+        }
+        let cgroup_v1 = self.docker.info().await?.cgroup_version == "1";
+        let fitting = self.pins.node_images.iter().find(|image| image.cgroup_v1 || !cgroup_v1);
+        let image = fitting.context("no pinned node image runs on a host with cgroup v1")?;
+        Ok(self.node_image.get_or_init(|| image.clone()))
+    }
+}

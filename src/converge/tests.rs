@@ -1,0 +1,170 @@
+//! The engine in a world of its own, where time passes only when nothing else can happen.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use super::*;
+use crate::pins::Tool;
+
+const A: StepId = StepId::Tool(Tool::Helm);
+const B: StepId = StepId::Tool(Tool::Kind);
+const C: StepId = StepId::Cluster;
+const D: StepId = StepId::Images;
+
+/// What a step does when it is applied.
+#[derive(Clone, Copy)]
+enum Behaviour {
+    TakesSeconds(u64),
+    FailsAfterSeconds(u64),
+    NeverEnds,
+    ChangesNothing,
+}
+
+#[derive(Default)]
+struct Simulation {
+    behaviours: BTreeMap<StepId, Behaviour>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    holds: BTreeSet<StepId>,
+    applied: Vec<(StepId, BTreeSet<StepId>)>,
+}
+
+impl Simulation {
+    fn new(behaviours: impl IntoIterator<Item = (StepId, Behaviour)>) -> Arc<Self> {
+        Arc::new(Self { behaviours: behaviours.into_iter().collect(), ..Self::default() })
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn applied(&self) -> Vec<StepId> {
+        self.state().applied.iter().map(|(step, _)| *step).collect()
+    }
+}
+
+impl World for Simulation {
+    async fn observe(&self, step: StepId) -> Result<Observation> {
+        tokio::task::yield_now().await;
+        let holds = self.state().holds.contains(&step);
+        Ok(if holds { Observation::Done("holds".into()) } else { Observation::Missing("absent".into()) })
+    }
+
+    async fn apply(&self, step: StepId, reporter: &StepReporter) -> Result<()> {
+        let held_before = self.state().holds.clone();
+        self.state().applied.push((step, held_before));
+        match self.behaviours.get(&step).copied().unwrap_or(Behaviour::TakesSeconds(1)) {
+            Behaviour::TakesSeconds(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
+            Behaviour::FailsAfterSeconds(seconds) => {
+                tokio::time::sleep(Duration::from_secs(seconds)).await;
+                return Err(Failure::new(FailureId::DownloadFailed, "failed as told").into());
+            }
+            Behaviour::NeverEnds => {
+                reporter.waiting("something that never comes");
+                std::future::pending().await
+            }
+            Behaviour::ChangesNothing => return Ok(()),
+        }
+        self.state().holds.insert(step);
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct Recorder(Mutex<Vec<Event>>);
+
+impl Reporter for Recorder {
+    fn report(&self, event: &Event) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(event.clone());
+    }
+}
+
+async fn run(world: &Arc<Simulation>, steps: Vec<(StepId, Vec<StepId>)>) -> (Outcome, Vec<Event>) {
+    let recorder = Arc::new(Recorder::default());
+    let outcome =
+        converge(Arc::clone(world), &Plan::of(steps), "test", Arc::clone(&recorder) as Arc<dyn Reporter>).await;
+    let events = recorder.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    (outcome, events)
+}
+
+fn ids(outcome: &Outcome) -> Vec<(StepId, Option<FailureId>)> {
+    outcome.errors.iter().map(|(step, error)| (*step, crate::failure::of(error).map(Failure::id))).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn steps_that_need_nothing_of_each_other_overlap() {
+    let world = Simulation::new([(A, Behaviour::TakesSeconds(10)), (B, Behaviour::TakesSeconds(10))]);
+    let started = tokio::time::Instant::now();
+    let (outcome, _) = run(&world, vec![(A, vec![]), (B, vec![]), (C, vec![A, B])]).await;
+    assert!(outcome.errors.is_empty());
+    assert_eq!(outcome.changed, BTreeSet::from([A, B, C]));
+    assert_eq!(started.elapsed(), Duration::from_secs(11));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_run_changes_nothing() {
+    let world = Simulation::new([]);
+    let steps = || vec![(A, vec![]), (C, vec![A])];
+    run(&world, steps()).await;
+    let (outcome, _) = run(&world, steps()).await;
+    assert!(outcome.changed.is_empty() && outcome.errors.is_empty());
+    assert_eq!(world.applied(), [A, C]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_cancels_what_runs_and_starts_nothing_more() {
+    let world = Simulation::new([(A, Behaviour::FailsAfterSeconds(1)), (B, Behaviour::NeverEnds)]);
+    let (outcome, events) = run(&world, vec![(A, vec![]), (B, vec![]), (C, vec![A]), (D, vec![B])]).await;
+    assert_eq!(ids(&outcome), [(A, Some(FailureId::DownloadFailed))]);
+    assert_eq!(BTreeSet::from_iter(world.applied()), BTreeSet::from([A, B]));
+    assert!(events.iter().any(|event| matches!(event, Event::StepCancelled { step, .. } if *step == B)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_of_the_same_moment_are_all_reported() {
+    let world = Simulation::new([(A, Behaviour::FailsAfterSeconds(1)), (B, Behaviour::FailsAfterSeconds(1))]);
+    let (outcome, _) = run(&world, vec![(A, vec![]), (B, vec![])]).await;
+    assert_eq!(outcome.errors.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_tells_what_was_last_seen() {
+    let world = Simulation::new([(A, Behaviour::NeverEnds)]);
+    let (outcome, _) = run(&world, vec![(A, vec![])]).await;
+    let failure = outcome
+        .errors
+        .first()
+        .and_then(|(_, error)| crate::failure::of(error))
+        .map(|failure| (failure.id(), failure.seen().to_vec()));
+    assert_eq!(failure, Some((FailureId::StepDeadline, vec!["something that never comes".to_owned()])));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_that_does_not_hold_after_its_apply_is_an_error() {
+    let world = Simulation::new([(A, Behaviour::ChangesNothing)]);
+    let (outcome, _) = run(&world, vec![(A, vec![])]).await;
+    assert_eq!(ids(&outcome), [(A, Some(FailureId::StepDoesNotHold))]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_step_of_the_whole_plan_is_applied_before_what_it_needs_holds_or_twice() {
+    let world = Simulation::new([]);
+    let plan: Vec<(StepId, Vec<StepId>)> =
+        Plan::until(crate::step::Stage::Prove).steps().map(|(step, needs)| (step, needs.to_vec())).collect();
+    let needs: BTreeMap<StepId, Vec<StepId>> = plan.iter().cloned().collect();
+    let (outcome, events) = run(&world, plan).await;
+    assert!(outcome.errors.is_empty());
+    let state = world.state();
+    for (step, held) in &state.applied {
+        for need in needs.get(step).into_iter().flatten() {
+            assert!(held.contains(need), "{step} was applied before {need} held");
+        }
+    }
+    assert_eq!(state.applied.len(), StepId::ALL.len());
+    assert!(matches!(events.first(), Some(Event::RunStarted { .. })));
+    assert!(matches!(events.last(), Some(Event::RunFinished { ok: true, .. })));
+}

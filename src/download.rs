@@ -1,0 +1,14 @@
+//! From an address to verified bytes on the disk: the way of a byte.
+//!
+//! `fetch` brings a file and hashes it while it is written, `store` keeps it under its sum, `unpack` takes the one
+//! member that is wanted out of an archive and puts it in its place. Nothing leaves this folder unverified.
+
+mod client;
+mod fetch;
+mod store;
+mod unpack;
+
+pub(crate) use client::{Mirror, TrustedRoots};
+pub(crate) use fetch::Fetcher;
+pub(crate) use store::{Store, sum_of_file};
+pub(crate) use unpack::place_program;

@@ -1,0 +1,315 @@
+//! One pinned file from the network into the store: resumed, retried, hashed while it is written, and thrown away if
+//! it is not what was pinned.
+
+use std::io::{Read as _, Seek as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Result;
+use backon::BackoffBuilder as _;
+use reqwest::header::{CONTENT_RANGE, ETAG, IF_RANGE, RANGE, RETRY_AFTER};
+use reqwest::{Response, StatusCode};
+use sha2::{Digest as _, Sha256 as Hasher};
+
+use super::client::{Mirror, TrustedRoots};
+use super::store::{Store, blocking};
+use crate::event::StepReporter;
+use crate::failure::{self, Failure, FailureId};
+use crate::pins::Sha256;
+
+/// Attempts at one file; the waits between them grow from half a second to eight.
+const ATTEMPTS: usize = 6;
+
+/// The longest that a server may ask us to wait before it counts as an answer of no.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(120);
+
+/// Nothing that is pinned comes near this; a server that sends more is not sending what was pinned.
+const LARGEST_FILE: u64 = 4 << 30;
+
+/// Brings pinned files into the store.
+#[derive(Debug, Clone)]
+pub(crate) struct Fetcher {
+    client: reqwest::Client,
+    mirror: Mirror,
+    store: Store,
+}
+
+/// Why one attempt failed, and whether another one makes sense.
+enum Attempt {
+    Again { why: String, after: Option<Duration> },
+    Final(anyhow::Error),
+}
+
+impl Fetcher {
+    pub(crate) fn new(roots: TrustedRoots, mirror: Mirror, store: Store) -> Result<Self> {
+        Ok(Self { client: roots.client()?, mirror, store })
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The verified file with this sum: from the store, or from `url` (or its mirror).
+    ///
+    /// # Errors
+    /// The failures of the network ([`FailureId::DownloadFailed`], [`FailureId::DownloadNotAFile`],
+    /// [`FailureId::CertificateUntrusted`]), of the disk, and [`FailureId::ChecksumMismatch`].
+    pub(crate) async fn fetch(&self, url: &str, sum: &Sha256, reporter: &StepReporter) -> Result<PathBuf> {
+        if let Some(file) = self.store.verified(sum).await? {
+            return Ok(file);
+        }
+        let _lock = self.store.lock(sum).await?;
+        // Whoever held the lock before may have fetched it.
+        if let Some(file) = self.store.verified(sum).await? {
+            return Ok(file);
+        }
+        let address = self.mirror.address_of(url);
+        let mut waits = backon::ExponentialBuilder::default()
+            .with_jitter()
+            .with_min_delay(Duration::from_millis(500))
+            .with_max_delay(Duration::from_secs(8))
+            .with_max_times(ATTEMPTS - 1)
+            .build();
+        let mut seen = Vec::new();
+        loop {
+            match self.attempt(&address, sum, reporter).await {
+                Ok(file) => return Ok(file),
+                Err(Attempt::Final(error)) => {
+                    self.remove_empty_partial(sum);
+                    return Err(error);
+                }
+                Err(Attempt::Again { why, after }) => {
+                    if seen.last() != Some(&why) {
+                        seen.push(why.clone());
+                    }
+                    let Some(wait) = waits.next() else {
+                        self.remove_empty_partial(sum);
+                        let failure = Failure::new(FailureId::DownloadFailed, format!("cannot download {address}"));
+                        return Err(failure
+                            .evidence(seen.join("\n"))
+                            .evidence(format!("given up after {ATTEMPTS} attempts"))
+                            .into());
+                    };
+                    let wait = after.map_or(wait, |asked| asked.max(wait));
+                    reporter.waiting(format!("{why}; trying again in {:.1} s", wait.as_secs_f64()));
+                    tokio::time::sleep(wait).await;
+                }
+            }
+        }
+    }
+
+    async fn attempt(&self, address: &str, sum: &Sha256, reporter: &StepReporter) -> Result<PathBuf, Attempt> {
+        let mut partial = self.open_partial(sum).await.map_err(Attempt::Final)?;
+        if partial.sum() == *sum {
+            // Everything had arrived when an earlier run was ended.
+            return self.conclude(address, sum, partial, false).await;
+        }
+        let mut request = self.client.get(address);
+        if partial.length > 0 {
+            request = request.header(RANGE, format!("bytes={}-", partial.length));
+            if let Some(etag) = &partial.etag {
+                request = request.header(IF_RANGE, etag.as_str());
+            }
+        }
+        let mut response = request.send().await.map_err(|error| network_error(address, &error))?;
+        if response.status() == StatusCode::RANGE_NOT_SATISFIABLE && partial.length > 0 {
+            // What we have is longer than what the server has: another edition.
+            partial.restart().map_err(Attempt::Final)?;
+            return Err(again(format!("{address} is not what the partial download was")));
+        }
+        accept_status(address, &response)?;
+        if !continues_at(&response, partial.length) {
+            partial.restart().map_err(Attempt::Final)?;
+        }
+        let resumed = partial.length > 0;
+        partial.remember_etag(&self.store.etag(sum), &response).map_err(Attempt::Final)?;
+        let total = response.content_length().map(|rest| partial.length + rest);
+        reporter.bytes(partial.length, total);
+        loop {
+            let chunk = response.chunk().await.map_err(|error| network_error(address, &error))?;
+            let Some(chunk) = chunk else { break };
+            partial.write(&chunk).map_err(Attempt::Final)?;
+            reporter.bytes(partial.length, total);
+            if partial.length > LARGEST_FILE {
+                let failure = Failure::new(FailureId::DownloadNotAFile, format!("{address} does not end"));
+                return Err(Attempt::Final(failure.evidence(format!("{} bytes and more", partial.length)).into()));
+            }
+        }
+        if total.is_some_and(|total| partial.length < total) {
+            return Err(again(format!("the connection ended after {} bytes", partial.length)));
+        }
+        self.conclude(address, sum, partial, resumed).await
+    }
+
+    /// Compares the sum and moves the file to its place, or throws it away.
+    async fn conclude(&self, address: &str, sum: &Sha256, partial: Partial, resumed: bool) -> Result<PathBuf, Attempt> {
+        let found = partial.sum();
+        let (path, target, etag) = (self.store.partial(sum), self.store.file(sum), self.store.etag(sum));
+        if found == *sum {
+            let file = partial.file;
+            let moved = blocking(move || {
+                file.sync_all().map_err(failure::from_io)?;
+                fs_err::rename(&path, &target).map_err(failure::from_io)?;
+                remove_if_there(&etag)?;
+                Ok(target)
+            });
+            return moved.await.map_err(Attempt::Final);
+        }
+        let looks_like_html = partial.head.trim_ascii_start().first() == Some(&b'<');
+        remove_if_there(&path).and_then(|()| remove_if_there(&etag)).map_err(Attempt::Final)?;
+        if resumed {
+            return Err(again("the parts of a resumed download do not fit together".to_owned()));
+        }
+        let failure = if looks_like_html {
+            let head = String::from_utf8_lossy(&partial.head).lines().next().unwrap_or_default().to_owned();
+            Failure::new(FailureId::DownloadNotAFile, format!("{address} answered with a web page")).evidence(head)
+        } else {
+            Failure::new(FailureId::ChecksumMismatch, format!("{address} is not the pinned file"))
+                .evidence(format!("pinned sha256 {sum}"))
+                .evidence(format!("found  sha256 {found}, {} bytes", partial.length))
+        };
+        Err(Attempt::Final(failure.into()))
+    }
+
+    /// A server that sent nothing leaves nothing to resume. That it cannot be removed matters to nobody.
+    fn remove_empty_partial(&self, sum: &Sha256) {
+        let path = self.store.partial(sum);
+        if fs_err::metadata(&path).is_ok_and(|found| found.len() == 0) {
+            let _ = fs_err::remove_file(&path);
+        }
+    }
+
+    async fn open_partial(&self, sum: &Sha256) -> Result<Partial> {
+        let (path, etag) = (self.store.partial(sum), self.store.etag(sum));
+        blocking(move || Partial::open(&path, &etag)).await
+    }
+}
+
+/// A file that is arriving: what is there of it, hashed.
+struct Partial {
+    file: fs_err::File,
+    hasher: Hasher,
+    length: u64,
+    etag: Option<String>,
+    /// The first bytes, to tell a web page from a program.
+    head: Vec<u8>,
+}
+
+impl Partial {
+    const HEAD: usize = 200;
+
+    fn open(path: &Path, etag: &Path) -> Result<Self> {
+        let options = fs_err::OpenOptions::new().create(true).read(true).write(true).truncate(false).open(path);
+        let file = options.map_err(failure::from_io)?;
+        let etag = fs_err::read_to_string(etag).ok();
+        let mut partial = Self { file, hasher: Hasher::new(), length: 0, etag, head: Vec::new() };
+        let mut buffer = vec![0; 1 << 20];
+        loop {
+            let read = partial.file.read(&mut buffer).map_err(failure::from_io)?;
+            if read == 0 {
+                return Ok(partial);
+            }
+            partial.take_in(&buffer[..read]);
+        }
+    }
+
+    fn sum(&self) -> Sha256 {
+        Sha256::from_bytes(&self.hasher.clone().finalize())
+    }
+
+    fn restart(&mut self) -> Result<()> {
+        self.file.set_len(0).map_err(failure::from_io)?;
+        self.file.rewind().map_err(failure::from_io)?;
+        self.hasher = Hasher::new();
+        self.length = 0;
+        self.head.clear();
+        Ok(())
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.file.write_all(bytes).map_err(failure::from_io)?;
+        self.take_in(bytes);
+        Ok(())
+    }
+
+    fn take_in(&mut self, bytes: &[u8]) {
+        self.hasher.update(bytes);
+        self.length += bytes.len() as u64;
+        let wanted = Self::HEAD.saturating_sub(self.head.len()).min(bytes.len());
+        self.head.extend_from_slice(&bytes[..wanted]);
+    }
+
+    /// Keeps a strong ETag beside the partial file, so that a resumed download asks for the same edition.
+    fn remember_etag(&mut self, path: &Path, response: &Response) -> Result<()> {
+        let strong =
+            response.headers().get(ETAG).and_then(|value| value.to_str().ok()).filter(|etag| etag.starts_with('"'));
+        match strong {
+            Some(etag) if self.etag.as_deref() == Some(etag) => Ok(()),
+            Some(etag) => fs_err::write(path, etag).map_err(failure::from_io),
+            None => remove_if_there(path),
+        }
+    }
+}
+
+fn again(why: String) -> Attempt {
+    Attempt::Again { why, after: None }
+}
+
+/// Whether the server sends the rest from where we are. Otherwise it sends everything.
+fn continues_at(response: &Response, length: u64) -> bool {
+    if length == 0 || response.status() != StatusCode::PARTIAL_CONTENT {
+        return false;
+    }
+    let range = response.headers().get(CONTENT_RANGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    range.strip_prefix("bytes ").and_then(|range| range.split('-').next()) == Some(length.to_string().as_str())
+}
+
+fn accept_status(address: &str, response: &Response) -> Result<(), Attempt> {
+    let status = response.status();
+    if status == StatusCode::OK || status == StatusCode::PARTIAL_CONTENT {
+        return Ok(());
+    }
+    let why = format!("{address} answered {status}");
+    let retry_after = response
+        .headers()
+        .get(RETRY_AFTER)
+        .and_then(|value| value.to_str().ok()?.parse().ok())
+        .map(Duration::from_secs);
+    // 408 request timeout, 425 too early, 429 too many requests: asking later may help.
+    let may_pass = status.is_server_error() || matches!(status.as_u16(), 408 | 425 | 429);
+    if may_pass && retry_after.is_none_or(|after| after <= LONGEST_RETRY_AFTER) {
+        return Err(Attempt::Again { why, after: retry_after });
+    }
+    Err(Attempt::Final(
+        Failure::new(FailureId::DownloadFailed, format!("cannot download {address}")).evidence(why).into(),
+    ))
+}
+
+fn network_error(address: &str, error: &reqwest::Error) -> Attempt {
+    let causes: Vec<&(dyn std::error::Error + 'static)> =
+        std::iter::successors(Some(error as &(dyn std::error::Error + 'static)), |error| error.source()).collect();
+    let text = causes.last().map_or_else(|| error.to_string(), std::string::ToString::to_string);
+    let certificate = |cause: &&(dyn std::error::Error + 'static)| {
+        matches!(cause.downcast_ref::<rustls::Error>(), Some(rustls::Error::InvalidCertificate(_)))
+            || cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref).is_some_and(|inner| {
+                matches!(inner.downcast_ref::<rustls::Error>(), Some(rustls::Error::InvalidCertificate(_)))
+            })
+    };
+    if causes.iter().any(certificate) {
+        let failure =
+            Failure::new(FailureId::CertificateUntrusted, format!("the certificate of {address} is not trusted"));
+        return Attempt::Final(failure.evidence(text).into());
+    }
+    if error.is_builder() || error.is_redirect() {
+        let failure = Failure::new(FailureId::DownloadFailed, format!("cannot download {address}"));
+        return Attempt::Final(failure.evidence(text).into());
+    }
+    again(format!("{address}: {text}"))
+}
+
+fn remove_if_there(path: &Path) -> Result<()> {
+    match fs_err::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(failure::from_io(error)),
+        _ => Ok(()),
+    }
+}

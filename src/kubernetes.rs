@@ -1,0 +1,50 @@
+//! The Kubernetes API of our own cluster, reached through our own kubeconfig and nothing else.
+
+mod apply;
+mod exec;
+mod probe;
+mod watch;
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+
+pub(crate) use apply::{Manifest, apply};
+pub(crate) use exec::run_in_pod;
+pub(crate) use probe::{Answer, Probe};
+pub(crate) use watch::{Objects, until};
+
+use crate::failure::{Failure, FailureId};
+
+/// An API server on this machine answers at once or not at all.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// A client for the cluster of this kubeconfig.
+///
+/// # Errors
+/// [`FailureId::ClusterMissing`] if there is no such file.
+pub(crate) async fn client(kubeconfig: &Path) -> Result<kube::Client> {
+    if !kubeconfig.exists() {
+        let failure = Failure::new(FailureId::ClusterMissing, "there is no cluster yet");
+        return Err(failure.evidence(format!("no kubeconfig at {}", kubeconfig.display())).into());
+    }
+    let file = Kubeconfig::read_from(kubeconfig).with_context(|| format!("cannot read {}", kubeconfig.display()))?;
+    let mut config = kube::Config::from_custom_kubeconfig(file, &KubeConfigOptions::default())
+        .await
+        .with_context(|| format!("cannot use {}", kubeconfig.display()))?;
+    config.connect_timeout = Some(CONNECT);
+    // The API server of a kind cluster listens on this machine: a proxy of the environment would never find it.
+    config.proxy_url = None;
+    kube::Client::try_from(config).context("cannot set up the Kubernetes client")
+}
+
+/// Turns an API error into a failure with the server's words.
+pub(crate) fn refused(what: impl Into<String>, error: &kube::Error) -> anyhow::Error {
+    let seen = match error {
+        kube::Error::Api(status) => format!("{} {}: {}", status.code, status.reason, status.message),
+        other => other.to_string(),
+    };
+    Failure::new(FailureId::KubernetesRefused, what).evidence(seen).into()
+}

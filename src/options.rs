@@ -1,0 +1,133 @@
+//! What the person asked for, resolved: the values of the flags after their defaults.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+
+/// The options of a run.
+#[derive(Debug, Clone)]
+pub(crate) struct Options {
+    /// The cluster's name: kind's name of it, and the name of its folder under the state directory.
+    pub(crate) name: ClusterName,
+    /// pgEdge nodes, 2 to 9.
+    pub(crate) nodes: u8,
+    /// Kubernetes nodes beside the control plane.
+    pub(crate) workers: u8,
+    pub(crate) namespace: String,
+    pub(crate) mirror: Option<String>,
+    pub(crate) registry_mirrors: Vec<RegistryMirror>,
+    pub(crate) ca_file: Option<PathBuf>,
+}
+
+/// The name of a cluster: what kind accepts and what is safe in a file name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ClusterName(String);
+
+/// `--registry-mirror HOST=URL`: images of registry HOST are pulled through URL, upstream being the fallback.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RegistryMirror {
+    pub(crate) host: String,
+    pub(crate) url: String,
+}
+
+impl Options {
+    /// The release, and the prefix of every node's Cluster: the chart's `appName`.
+    pub(crate) const RELEASE: &'static str = "pgedge";
+
+    /// `n1`, `n2`, …
+    pub(crate) fn node_names(&self) -> Vec<String> {
+        (1..=self.nodes).map(|number| format!("n{number}")).collect()
+    }
+
+    /// `pgedge-n1`: the CloudNativePG Cluster of a node.
+    pub(crate) fn cluster_of(node: &str) -> String {
+        format!("{}-{node}", Self::RELEASE)
+    }
+
+    pub(crate) fn registry_mirror(&self, host: &str) -> Option<&RegistryMirror> {
+        self.registry_mirrors.iter().find(|mirror| mirror.host == host)
+    }
+}
+
+impl ClusterName {
+    /// kind makes a host name of it with `-control-plane` behind, and host names end at 63 characters.
+    const LONGEST: usize = 40;
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::str::FromStr for ClusterName {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let inside = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        let ends = !text.starts_with('-') && !text.ends_with('-');
+        let fits = !text.is_empty() && text.len() <= Self::LONGEST && text.bytes().all(inside) && ends;
+        anyhow::ensure!(fits, "a cluster name has 1 to {} lower-case letters, digits and inner dashes", Self::LONGEST);
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl std::fmt::Display for ClusterName {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::str::FromStr for RegistryMirror {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let (host, url) = text.split_once('=').context("a registry mirror is written HOST=URL")?;
+        let host_fits =
+            !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:".contains(&byte));
+        anyhow::ensure!(host_fits, "{host:?} is not the host of a registry");
+        let address = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+        let address = address.with_context(|| format!("{url:?} is not an http or https address"))?;
+        let plain = |byte: u8| byte.is_ascii_graphic() && !b"\"'\\".contains(&byte);
+        anyhow::ensure!(!address.is_empty() && address.bytes().all(plain), "{url:?} is not an http or https address");
+        Ok(Self { host: host.to_owned(), url: url.trim_end_matches('/').to_owned() })
+    }
+}
+
+impl RegistryMirror {
+    /// Host, port and path prefix: what stands in the place of the registry's host in an image name.
+    pub(crate) fn address(&self) -> &str {
+        self.url.split_once("://").map_or(self.url.as_str(), |(_, address)| address)
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cluster_name_is_safe_in_paths_and_host_names() {
+        for good in ["pgedge", "a", "lab-1"] {
+            assert!(good.parse::<ClusterName>().is_ok(), "{good}");
+        }
+        for bad in ["", "-a", "a-", "A", "a/b", "..", "a.b", &"a".repeat(41)] {
+            assert!(bad.parse::<ClusterName>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_registry_mirror_is_a_host_and_an_address() {
+        let mirror: RegistryMirror = "ghcr.io=http://172.17.0.1:5000/".parse().unwrap();
+        assert_eq!((mirror.host.as_str(), mirror.address()), ("ghcr.io", "172.17.0.1:5000"));
+        for bad in [
+            "ghcr.io",
+            "=http://a",
+            "ghcr.io=a",
+            "ghcr.io=ftp://a",
+            "g\"h=http://a",
+            "ghcr.io=http://",
+            "ghcr.io=http://a\"b",
+        ] {
+            assert!(bad.parse::<RegistryMirror>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,411 @@
+//! Every artefact that this program fetches, with its version, its address and its checksum, as data.
+//!
+//! The data are in `pins.json`, compiled in; `--pins FILE` replaces them whole. Reading is strict: a record that is
+//! not understood is an error and never skipped, because what is not pinned must not be run.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::failure::{Failure, FailureId};
+use crate::platform::Platform;
+
+/// The one layout of the file that this program understands.
+const SCHEMA: u32 = 1;
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Pins {
+    schema: u32,
+    tools: BTreeMap<Tool, ToolPin>,
+    /// Newest Kubernetes first; the first one that the host can run is taken.
+    pub(crate) node_images: Vec<NodeImagePin>,
+    pub(crate) manifests: Manifests,
+    pub(crate) chart: ChartPin,
+    pub(crate) images: BTreeMap<ImageRole, ImagePin>,
+}
+
+/// The programs that are placed into the bin directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Tool {
+    Helm,
+    Kind,
+    Kubectl,
+    KubectlCnpg,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ToolPin {
+    pub(crate) version: String,
+    pub(crate) source: String,
+    pub(crate) platforms: BTreeMap<Platform, FilePin>,
+}
+
+/// One file to download.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FilePin {
+    pub(crate) url: String,
+    pub(crate) sha256: Sha256,
+    /// The one member of the tar.gz that is wanted; `None` when the file itself is the program.
+    #[serde(default)]
+    pub(crate) member: Option<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NodeImagePin {
+    pub(crate) kubernetes: String,
+    pub(crate) image: ImageName,
+    pub(crate) digest: Digest,
+    /// Kubernetes 1.35 dropped cgroup v1; a host that still has it needs an older node image.
+    pub(crate) cgroup_v1: bool,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Manifests {
+    pub(crate) cert_manager: ManifestPin,
+    pub(crate) cloudnative_pg: ManifestPin,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ManifestPin {
+    pub(crate) version: String,
+    pub(crate) url: String,
+    pub(crate) sha256: Sha256,
+    pub(crate) source: String,
+}
+
+/// The chart, pinned file by file: its published archive has no known checksum.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ChartPin {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) source: String,
+    pub(crate) files: Vec<ChartFilePin>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ChartFilePin {
+    /// Relative, without `..`: checked when the pins are read.
+    pub(crate) path: String,
+    pub(crate) url: String,
+    pub(crate) sha256: Sha256,
+}
+
+/// What an image is for. The order is the order in which they are pulled: the largest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ImageRole {
+    Postgres,
+    CloudnativePg,
+    CertManagerController,
+    CertManagerWebhook,
+    CertManagerCainjector,
+    InitSpock,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ImagePin {
+    pub(crate) image: ImageName,
+    /// `None` where upstream publishes no digest that could be confirmed; the tag is immutable then.
+    pub(crate) digest: Option<Digest>,
+    pub(crate) source: String,
+}
+
+impl Pins {
+    /// The text of the pins that are compiled in.
+    pub(crate) const BUILT_IN: &'static str = include_str!("pins.json");
+
+    /// The pins compiled into this program.
+    pub(crate) fn built_in() -> Result<Self> {
+        Self::parse(Self::BUILT_IN).context("the built-in pins are broken")
+    }
+
+    /// The pins of `--pins FILE`.
+    pub(crate) fn from_file(path: &Path) -> Result<Self> {
+        let invalid = |why: String| {
+            Failure::new(FailureId::PinsInvalid, format!("cannot use the pins of {}", path.display())).evidence(why)
+        };
+        let text = fs_err::read_to_string(path).map_err(|error| invalid(error.to_string()))?;
+        Self::parse(&text).map_err(|error| invalid(format!("{error:#}")).into())
+    }
+
+    fn parse(text: &str) -> Result<Self> {
+        let pins: Self = serde_json::from_str(text)?;
+        anyhow::ensure!(pins.schema == SCHEMA, "schema {} is not the supported one, {SCHEMA}", pins.schema);
+        for tool in Tool::ALL {
+            anyhow::ensure!(pins.tools.contains_key(&tool), "no pin for {}", tool.as_str());
+        }
+        for role in ImageRole::ALL {
+            anyhow::ensure!(pins.images.contains_key(&role), "no pin for the image {role:?}");
+        }
+        anyhow::ensure!(!pins.node_images.is_empty(), "no node image is pinned");
+        for file in &pins.chart.files {
+            let plain = Path::new(&file.path).components().all(|part| matches!(part, std::path::Component::Normal(_)));
+            anyhow::ensure!(
+                plain && !file.path.is_empty(),
+                "chart file path {:?} is not a plain relative path",
+                file.path
+            );
+        }
+        Ok(pins)
+    }
+
+    pub(crate) fn tool(&self, tool: Tool) -> Result<&ToolPin> {
+        self.tools.get(&tool).with_context(|| format!("no pin for {}", tool.as_str()))
+    }
+
+    /// The file of a tool for a platform, or the failure that says which platforms there are.
+    pub(crate) fn tool_file(&self, tool: Tool, platform: Platform) -> Result<&FilePin> {
+        let pin = self.tool(tool)?;
+        pin.platforms.get(&platform).ok_or_else(|| {
+            let known: Vec<&str> = pin.platforms.keys().map(|platform| platform.as_str()).collect();
+            Failure::new(
+                FailureId::PlatformUnsupported,
+                format!("{} {} is not pinned for {platform}", tool.as_str(), pin.version),
+            )
+            .evidence(format!("pinned for: {}", known.join(", ")))
+            .into()
+        })
+    }
+
+    pub(crate) fn image(&self, role: ImageRole) -> Result<&ImagePin> {
+        self.images.get(&role).with_context(|| format!("no pin for the image {role:?}"))
+    }
+}
+
+impl Tool {
+    pub(crate) const ALL: [Self; 4] = [Self::Helm, Self::Kind, Self::Kubectl, Self::KubectlCnpg];
+
+    /// The name of the program's file.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Helm => "helm",
+            Self::Kind => "kind",
+            Self::Kubectl => "kubectl",
+            Self::KubectlCnpg => "kubectl-cnpg",
+        }
+    }
+}
+
+impl ImageRole {
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Postgres,
+        Self::CloudnativePg,
+        Self::CertManagerController,
+        Self::CertManagerWebhook,
+        Self::CertManagerCainjector,
+        Self::InitSpock,
+    ];
+}
+
+impl ImagePin {
+    /// `repository:tag@digest`, or `repository:tag` without a known digest. CloudNativePG reads the PostgreSQL version
+    /// from the tag, so the tag stays.
+    pub(crate) fn reference(&self) -> String {
+        match &self.digest {
+            Some(digest) => format!("{}@{digest}", self.image),
+            None => self.image.to_string(),
+        }
+    }
+}
+
+/// A full image name with its registry's host and a tag: `ghcr.io/pgedge/pgedge-postgres:18.4-…`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ImageName {
+    text: String,
+    host_end: usize,
+}
+
+impl ImageName {
+    fn parse(text: &str) -> Result<Self> {
+        let (host, rest) = text.split_once('/').with_context(|| format!("image {text:?} names no registry"))?;
+        anyhow::ensure!(host.contains('.') || host.contains(':'), "image {text:?} names no registry host");
+        anyhow::ensure!(rest.contains(':') && !rest.contains('@'), "image {text:?} must have a tag and no digest");
+        Ok(Self { text: text.to_owned(), host_end: host.len() })
+    }
+
+    /// `ghcr.io`
+    pub(crate) fn registry(&self) -> &str {
+        &self.text[..self.host_end]
+    }
+
+    /// `pgedge/pgedge-postgres`
+    pub(crate) fn path(&self) -> &str {
+        let path_and_tag = &self.text[self.host_end + 1..];
+        path_and_tag.rsplit_once(':').map_or(path_and_tag, |(path, _)| path)
+    }
+
+    pub(crate) fn tag(&self) -> &str {
+        self.text.rsplit_once(':').map_or("", |(_, tag)| tag)
+    }
+}
+
+impl fmt::Display for ImageName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.text)
+    }
+}
+
+impl<'de> Deserialize<'de> for ImageName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::parse(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+/// A SHA-256 sum: 64 lower-case hexadecimal digits.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Sha256(String);
+
+impl Sha256 {
+    pub(crate) fn parse(text: &str) -> Result<Self> {
+        let hexadecimal = text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        anyhow::ensure!(hexadecimal, "{text:?} is not a sha256 sum of 64 lower-case hexadecimal digits");
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The sum of 32 raw bytes, as a hash function returns them.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
+        use fmt::Write as _;
+        let mut text = String::with_capacity(64);
+        for byte in bytes {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{byte:02x}");
+        }
+        Self(text)
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Sha256 {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Sha256 {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::parse(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+impl Serialize for Sha256 {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+/// The digest of an image manifest: `sha256:` and a [`Sha256`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Digest(Sha256);
+
+impl fmt::Display for Digest {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "sha256:{}", self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let sum = text.strip_prefix("sha256:").ok_or_else(|| {
+            serde::de::Error::custom(format!("{text:?} is not an image digest: it does not start with sha256:"))
+        })?;
+        Sha256::parse(sum).map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_built_in_url_holds_its_version() {
+        let pins = Pins::built_in().unwrap();
+        for tool in Tool::ALL {
+            let pin = pins.tool(tool).unwrap();
+            for platform in Platform::ALL {
+                let file = pins.tool_file(tool, platform).unwrap();
+                assert!(file.url.contains(&pin.version), "{} does not hold {}", file.url, pin.version);
+                assert!(file.url.starts_with("https://"), "{} is not https", file.url);
+                let archived = file.url.ends_with(".tar.gz");
+                assert_eq!(
+                    archived,
+                    file.member.is_some(),
+                    "{}: an archive and only an archive names its member",
+                    file.url
+                );
+            }
+        }
+        for manifest in [&pins.manifests.cert_manager, &pins.manifests.cloudnative_pg] {
+            assert!(manifest.url.contains(&manifest.version), "{} does not hold {}", manifest.url, manifest.version);
+        }
+        for file in &pins.chart.files {
+            assert!(file.url.ends_with(&file.path), "{} does not end with {}", file.url, file.path);
+            let commit =
+                file.url.split('/').any(|part| part.len() == 40 && part.bytes().all(|byte| byte.is_ascii_hexdigit()));
+            assert!(commit, "{} does not name a commit", file.url);
+        }
+    }
+
+    #[test]
+    fn every_built_in_node_image_names_its_kubernetes_and_one_runs_on_cgroup_v1() {
+        let pins = Pins::built_in().unwrap();
+        for image in &pins.node_images {
+            assert_eq!(image.image.tag(), format!("v{}", image.kubernetes));
+        }
+        assert!(pins.node_images.iter().any(|image| image.cgroup_v1));
+    }
+
+    #[test]
+    fn only_an_image_digest_may_be_null() {
+        fn walk(path: &str, value: &serde_json::Value) {
+            match value {
+                serde_json::Value::Null => {
+                    let allowed =
+                        path.ends_with("/member") || (path.starts_with("/images/") && path.ends_with("/digest"));
+                    assert!(allowed, "{path} is null");
+                }
+                serde_json::Value::Object(fields) => {
+                    fields.iter().for_each(|(key, value)| walk(&format!("{path}/{key}"), value))
+                }
+                serde_json::Value::Array(items) => items.iter().for_each(|item| walk(&format!("{path}/[]"), item)),
+                _ => {}
+            }
+        }
+        walk("", &serde_json::from_str(Pins::BUILT_IN).unwrap());
+    }
+
+    #[test]
+    fn an_image_name_has_a_registry_and_a_tag() {
+        let name = ImageName::parse("ghcr.io/pgedge/pgedge-postgres:18.4-spock5.0.10-standard-1").unwrap();
+        assert_eq!(name.registry(), "ghcr.io");
+        assert_eq!(name.path(), "pgedge/pgedge-postgres");
+        assert_eq!(name.tag(), "18.4-spock5.0.10-standard-1");
+        assert!(ImageName::parse("postgres:18").is_err());
+        assert!(ImageName::parse("ghcr.io/pgedge/pgedge-postgres").is_err());
+    }
+
+    #[test]
+    fn a_sum_that_is_not_64_lower_case_digits_is_refused() {
+        assert!(Sha256::parse(&"a".repeat(64)).is_ok());
+        assert!(Sha256::parse(&"A".repeat(64)).is_err());
+        assert!(Sha256::parse(&"a".repeat(63)).is_err());
+        assert!(Sha256::parse("").is_err());
+    }
+}

@@ -1,0 +1,50 @@
+//! Where things are kept on this machine, by the XDG base directory rules.
+//!
+//! The user's own kubeconfig is not among them: it is never read and never written.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+
+use crate::options::ClusterName;
+
+const PROGRAM: &str = "pgedge-bootstrap";
+
+/// The directories and files of a run. None of them is made before something is put into it.
+#[derive(Debug, Clone)]
+pub(crate) struct Places {
+    /// Verified downloads, shared by all clusters: `$XDG_CACHE_HOME/pgedge-bootstrap`.
+    pub(crate) cache: PathBuf,
+    /// The tools: `--bin-dir`, or `$XDG_DATA_HOME/pgedge-bootstrap/bin`.
+    pub(crate) bin: PathBuf,
+    /// What belongs to this cluster alone: `$XDG_STATE_HOME/pgedge-bootstrap/<name>`.
+    pub(crate) state: PathBuf,
+    /// The kubeconfig of our cluster, in `state`.
+    pub(crate) kubeconfig: PathBuf,
+}
+
+impl Places {
+    pub(crate) fn find(name: &ClusterName, bin: Option<PathBuf>) -> Result<Self> {
+        let state = base("XDG_STATE_HOME", ".local/state")?.join(PROGRAM).join(name.as_str());
+        Ok(Self {
+            cache: base("XDG_CACHE_HOME", ".cache")?.join(PROGRAM),
+            bin: match bin {
+                Some(bin) => std::path::absolute(bin).context("--bin-dir is not a path")?,
+                None => base("XDG_DATA_HOME", ".local/share")?.join(PROGRAM).join("bin"),
+            },
+            kubeconfig: state.join("kubeconfig"),
+            state,
+        })
+    }
+}
+
+/// The specification says that a relative value is invalid and to be ignored.
+fn base(variable: &str, below_home: &str) -> Result<PathBuf> {
+    match std::env::var_os(variable).map(PathBuf::from) {
+        Some(path) if path.is_absolute() => Ok(path),
+        _ => {
+            let home = std::env::home_dir().filter(|home| home.is_absolute());
+            Ok(home.with_context(|| format!("neither {variable} nor HOME names a directory"))?.join(below_home))
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! The only place that starts other programs.
+//!
+//! Every program has a deadline, its output is always kept, a status other than zero is always an error, and when the
+//! caller goes away the program and its children go too.
+
+use std::ffi::{OsStr, OsString};
+use std::process::Stdio;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use crate::failure::{Failure, FailureId};
+
+/// How many lines of a failed program's output are shown.
+const TAIL_LINES: usize = 12;
+
+/// Held exclusively while a program is started, and shared while a program's file is written.
+static STARTS: RwLock<()> = RwLock::new(());
+
+/// Keeps every start waiting until the value is dropped. To be held while a file is open for writing that will be run:
+/// a child that is being started at that moment has a copy of the open file until its exec, and for so long the
+/// kernel refuses to run the file ("text file busy", <https://github.com/golang/go/issues/22315>).
+pub(crate) fn hold_starts() -> RwLockReadGuard<'static, ()> {
+    STARTS.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A program with its arguments, not yet started.
+#[derive(Debug)]
+pub(crate) struct Command {
+    program: OsString,
+    arguments: Vec<OsString>,
+    environment: Vec<(OsString, OsString)>,
+    input: Vec<u8>,
+    deadline: Duration,
+}
+
+/// What a program printed, with its exit status.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: Vec<u8>,
+    pub(crate) status: std::process::ExitStatus,
+}
+
+/// Why a program could not even be started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StartError {
+    NotFound,
+}
+
+impl Command {
+    pub(crate) fn new(program: impl AsRef<OsStr>, deadline: Duration) -> Self {
+        Self {
+            program: program.as_ref().to_owned(),
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            input: Vec::new(),
+            deadline,
+        }
+    }
+
+    #[must_use]
+    pub(crate) fn args<I: IntoIterator<Item: AsRef<OsStr>>>(mut self, arguments: I) -> Self {
+        self.arguments.extend(arguments.into_iter().map(|argument| argument.as_ref().to_owned()));
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.environment.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// What the program reads on its standard input; without this it reads nothing.
+    #[must_use]
+    pub(crate) fn input(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.input = bytes.into();
+        self
+    }
+
+    /// The command as one can paste it into a shell.
+    pub(crate) fn line(&self) -> String {
+        let words = std::iter::once(&self.program).chain(&self.arguments);
+        words.map(|word| quoted(&word.to_string_lossy())).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Runs to the end and returns the standard output as text.
+    ///
+    /// # Errors
+    /// [`FailureId::CommandFailed`] with the end of the output if the program cannot be started or exits with a status
+    /// other than zero; [`FailureId::CommandDeadline`] if it was still running at its deadline (it is killed then).
+    pub(crate) async fn stdout(self) -> Result<String> {
+        let line = self.line();
+        let finished = self.finish().await?;
+        if !finished.status.success() {
+            let failure = Failure::new(FailureId::CommandFailed, format!("`{line}` failed: {}", finished.status));
+            return Err(failure.evidence(finished.tail()).into());
+        }
+        String::from_utf8(finished.stdout).with_context(|| format!("`{line}` printed something that is not text"))
+    }
+
+    /// Runs to the end, whatever the exit status is: for callers who know what a status means.
+    ///
+    /// # Errors
+    /// As [`Self::stdout`], but for the status.
+    pub(crate) async fn finish(self) -> Result<Finished> {
+        let line = self.line();
+        let failed =
+            |what: String| Failure::new(FailureId::CommandFailed, format!("`{line}` could not be run")).evidence(what);
+        let exclusive = STARTS.write().unwrap_or_else(PoisonError::into_inner);
+        let started = tokio::process::Command::new(&self.program)
+            .args(&self.arguments)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            // A group of its own, so that the children of the program can be ended with it, and so that Ctrl-C in the
+            // terminal reaches this program alone, which then decides.
+            .process_group(0)
+            .spawn();
+        drop(exclusive);
+        let mut child = started.map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => anyhow::Error::new(StartError::NotFound).context(failed(error.to_string())),
+            _ => failed(error.to_string()).into(),
+        })?;
+        let _group = ProcessGroup(child.id());
+        let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let feed = async {
+            if let Some(mut stdin) = stdin {
+                // A program that does not want its input closes the pipe; its exit status tells the rest.
+                let _ = stdin.write_all(&self.input).await;
+            }
+        };
+        let all = async { tokio::join!(feed, drain(stdout), drain(stderr), child.wait()) };
+        let Ok(((), stdout, stderr, status)) = tokio::time::timeout(self.deadline, all).await else {
+            let failure = Failure::new(
+                FailureId::CommandDeadline,
+                format!("`{line}` was still running after {} s and was stopped", self.deadline.as_secs()),
+            );
+            return Err(failure.into());
+        };
+        let status = status.with_context(|| format!("cannot wait for `{line}`"))?;
+        Ok(Finished { stdout: stdout?, stderr: stderr?, status })
+    }
+}
+
+impl Finished {
+    /// The last lines of the error output, or of the standard output if there is none.
+    pub(crate) fn tail(&self) -> String {
+        let bytes = if self.stderr.iter().all(u8::is_ascii_whitespace) { &self.stdout } else { &self.stderr };
+        let text = String::from_utf8_lossy(bytes);
+        let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+        lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
+    }
+}
+
+impl std::fmt::Display for StartError {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("there is no such program")
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// Ends everything that the program started when the wait for it ends, however it ends.
+struct ProcessGroup(Option<u32>);
+
+impl Drop for ProcessGroup {
+    fn drop(&mut self) {
+        let leader = self.0.and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
+        if let Some(leader) = leader {
+            // Most often nothing is left to be ended, which is an error that tells nothing.
+            let _ = rustix::process::kill_process_group(leader, rustix::process::Signal::KILL);
+        }
+    }
+}
+
+async fn drain(pipe: Option<impl tokio::io::AsyncRead + Unpin>) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    if let Some(mut pipe) = pipe {
+        pipe.read_to_end(&mut bytes).await.context("cannot read the output of a program")?;
+    }
+    Ok(bytes)
+}
+
+fn quoted(word: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=,@+%".contains(&byte);
+    if !word.is_empty() && word.bytes().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+
+    const SOON: Duration = Duration::from_secs(20);
+
+    #[tokio::test]
+    async fn a_status_other_than_zero_is_an_error_with_the_output() {
+        let error = Command::new("sh", SOON).args(["-c", "echo why >&2; exit 3"]).stdout().await.unwrap_err();
+        let failure = crate::failure::of(&error).unwrap();
+        assert_eq!(failure.id(), FailureId::CommandFailed);
+        assert_eq!(failure.seen(), ["why"]);
+        assert!(failure.summary().contains("exit status: 3"), "{failure}");
+    }
+
+    #[tokio::test]
+    async fn a_deadline_ends_the_program_and_its_children() {
+        let marker = tempfile::tempdir().unwrap();
+        let file = marker.path().join("child");
+        let script =
+            format!("sh -c 'echo $$ > {0}.part; mv {0}.part {0}; exec tail -f /dev/null' & wait", file.display());
+        let error = Command::new("sh", Duration::from_secs(2)).args(["-c", &script]).stdout().await.unwrap_err();
+        assert_eq!(crate::failure::of(&error).map(Failure::id), Some(FailureId::CommandDeadline));
+        let child: i32 = fs_err::read_to_string(&file).unwrap().trim().parse().unwrap();
+        let gone = || {
+            let state = fs_err::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
+            // A killed child that nobody has reaped yet is a zombie: it runs no more.
+            state.is_empty() || state.rsplit(") ").next().is_some_and(|rest| rest.starts_with('Z'))
+        };
+        let end = std::time::Instant::now() + SOON;
+        while !gone() {
+            assert!(std::time::Instant::now() < end, "the child {child} outlived its deadline");
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_program_that_is_not_there_is_told_apart() {
+        let error = Command::new("/nonexistent/program", SOON).stdout().await.unwrap_err();
+        assert_eq!(error.downcast_ref::<StartError>(), Some(&StartError::NotFound));
+        assert_eq!(crate::failure::of(&error).map(Failure::id), Some(FailureId::CommandFailed));
+    }
+
+    #[tokio::test]
+    async fn input_reaches_the_program() {
+        let output = Command::new("cat", SOON).input("text").stdout().await.unwrap();
+        assert_eq!(output, "text");
+    }
+
+    #[test]
+    fn a_command_line_can_be_pasted() {
+        let command = Command::new("psql", SOON).args(["-c", "SELECT 'a'"]);
+        assert_eq!(command.line(), r"psql -c 'SELECT '\''a'\'''");
+    }
+}

@@ -1,0 +1,103 @@
+//! SQL on a pgEdge node: psql in the pod of its primary, as `kubectl cnpg psql` does it.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use k8s_openapi::api::core::v1::Pod;
+use kube::Client;
+use kube::api::{Api, DynamicObject};
+use kube::discovery::ApiResource;
+
+use crate::failure::{Failure, FailureId};
+use crate::kubernetes;
+
+/// The container of a CloudNativePG pod in which PostgreSQL runs.
+const CONTAINER: &str = "postgres";
+
+/// The database that the chart makes, and its owner.
+const DATABASE: &str = "app";
+
+/// As whom to speak. The chart lets the pod's own `postgres` user be any of them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Role {
+    /// The owner of the database: what an application is.
+    Application,
+    /// The superuser: Spock's own tables are not for everyone.
+    Superuser,
+}
+
+impl Role {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Application => "app",
+            Self::Superuser => "postgres",
+        }
+    }
+}
+
+/// The kind of a pgEdge node's Cluster.
+pub(crate) fn cluster_resource() -> ApiResource {
+    let kind = kube::core::GroupVersionKind::gvk("postgresql.cnpg.io", "v1", "Cluster");
+    ApiResource::from_gvk_with_plural(&kind, "clusters")
+}
+
+/// One pgEdge node as a place to run SQL.
+#[derive(Debug, Clone)]
+pub(crate) struct Database {
+    pub(crate) node: String,
+    pods: Api<Pod>,
+    primary: String,
+}
+
+impl Database {
+    /// The database of the node whose CloudNativePG Cluster is `cluster`.
+    pub(crate) async fn find(client: &Client, namespace: &str, node: &str, cluster: &str) -> Result<Self> {
+        let clusters: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &cluster_resource());
+        let found = clusters
+            .get_opt(cluster)
+            .await
+            .map_err(|error| kubernetes::refused(format!("cannot read cluster {cluster}"), &error))?;
+        let found = found.with_context(|| format!("there is no cluster {cluster}"))?;
+        let primary =
+            found.data["status"]["currentPrimary"].as_str().with_context(|| format!("{cluster} has no primary yet"))?;
+        Ok(Self {
+            node: node.to_owned(),
+            pods: Api::namespaced(client.clone(), namespace),
+            primary: primary.to_owned(),
+        })
+    }
+
+    /// Runs statements in one session and returns the rows of the last ones, fields separated by tabs.
+    ///
+    /// # Errors
+    /// [`FailureId::SqlFailed`] with the server's words.
+    pub(crate) async fn run(&self, role: Role, sql: &str, deadline: Duration) -> Result<Vec<Vec<String>>> {
+        let command = [
+            "psql",
+            "--username",
+            role.as_str(),
+            "--dbname",
+            DATABASE,
+            "--no-psqlrc",
+            "--quiet",
+            "--tuples-only",
+            "--no-align",
+            "--field-separator",
+            "\t",
+            "--set",
+            "ON_ERROR_STOP=1",
+            "--command",
+            sql,
+        ];
+        let failed = |seen: String| {
+            Failure::new(FailureId::SqlFailed, format!("a statement failed on {}", self.node)).evidence(seen)
+        };
+        let ran = kubernetes::run_in_pod(&self.pods, &self.primary, CONTAINER, &command, deadline).await;
+        let ran = ran.map_err(|error| failed(format!("{error:#}")))?;
+        if !ran.succeeded {
+            return Err(failed(if ran.stderr.trim().is_empty() { ran.stdout } else { ran.stderr }).into());
+        }
+        let rows = ran.stdout.lines().filter(|line| !line.is_empty());
+        Ok(rows.map(|line| line.split('\t').map(str::to_owned).collect()).collect())
+    }
+}

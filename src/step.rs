@@ -1,0 +1,209 @@
+//! The vocabulary of a run: the names of the steps, the stages they belong to, and what can be seen of a step.
+//!
+//! What a step needs is the plan's business, how it is made true is the business of `steps`. Ids are stable: they
+//! are arguments of `verify`, keys of the JSON output and words of the documentation.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+use crate::pins::Tool;
+
+/// A positive fact about the world that can be checked and, if it is ours, made true.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum StepId {
+    Docker,
+    Tool(Tool),
+    NodeImage,
+    Manifest(Operator),
+    Chart,
+    Cluster,
+    Images,
+    Operator(Operator),
+    Release,
+    Nodes,
+    Replication,
+    Proof,
+}
+
+/// The two operators that pgEdge needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Operator {
+    CertManager,
+    CloudnativePg,
+}
+
+/// A named group of steps: what a person sees, and where `--until` stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Stage {
+    /// The verified tools, manifests and chart are on this machine.
+    Tools,
+    /// The Kubernetes cluster is ready.
+    Cluster,
+    /// Cert-manager and CloudNativePG answer.
+    Operators,
+    /// Three pgEdge nodes are healthy and wired.
+    Deploy,
+    /// Replication is proven between all of them.
+    Prove,
+}
+
+/// What one look at the world says about a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Observation {
+    /// The fact holds; the text says how it looks ("4.3.0", "1 Kubernetes node, v1.34.10").
+    Done(String),
+    /// Nothing is there yet; the text says what is absent.
+    Missing(String),
+    /// Something is there that is not what the plan wants.
+    Wrong(String),
+    /// It is on its way: something that was started has not ended.
+    Waiting(String),
+}
+
+impl Observation {
+    pub(crate) fn is_done(&self) -> bool {
+        matches!(self, Self::Done(_))
+    }
+
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Self::Done(_) => "done",
+            Self::Missing(_) => "missing",
+            Self::Wrong(_) => "wrong",
+            Self::Waiting(_) => "waiting",
+        }
+    }
+
+    pub(crate) fn detail(&self) -> &str {
+        match self {
+            Self::Done(detail) | Self::Missing(detail) | Self::Wrong(detail) | Self::Waiting(detail) => detail,
+        }
+    }
+}
+
+impl StepId {
+    pub(crate) const ALL: [Self; 17] = [
+        Self::Docker,
+        Self::Tool(Tool::Helm),
+        Self::Tool(Tool::Kind),
+        Self::Tool(Tool::Kubectl),
+        Self::Tool(Tool::KubectlCnpg),
+        Self::NodeImage,
+        Self::Manifest(Operator::CertManager),
+        Self::Manifest(Operator::CloudnativePg),
+        Self::Chart,
+        Self::Cluster,
+        Self::Images,
+        Self::Operator(Operator::CertManager),
+        Self::Operator(Operator::CloudnativePg),
+        Self::Release,
+        Self::Nodes,
+        Self::Replication,
+        Self::Proof,
+    ];
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Docker => "docker",
+            Self::Tool(tool) => tool.as_str(),
+            Self::NodeImage => "node-image",
+            Self::Manifest(Operator::CertManager) => "cert-manager-manifest",
+            Self::Manifest(Operator::CloudnativePg) => "cloudnative-pg-manifest",
+            Self::Chart => "chart",
+            Self::Cluster => "cluster",
+            Self::Images => "images",
+            Self::Operator(operator) => operator.as_str(),
+            Self::Release => "release",
+            Self::Nodes => "nodes",
+            Self::Replication => "replication",
+            Self::Proof => "proof",
+        }
+    }
+
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|step| step.as_str() == text)
+    }
+
+    /// A sentence that is true once the step holds.
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Docker => "docker answers",
+            Self::Tool(Tool::Helm) => "helm is installed and verified",
+            Self::Tool(Tool::Kind) => "kind is installed and verified",
+            Self::Tool(Tool::Kubectl) => "kubectl is installed and verified",
+            Self::Tool(Tool::KubectlCnpg) => "kubectl-cnpg is installed and verified",
+            Self::NodeImage => "the Kubernetes node image is here",
+            Self::Manifest(Operator::CertManager) => "the cert-manager manifest is here and verified",
+            Self::Manifest(Operator::CloudnativePg) => "the CloudNativePG manifest is here and verified",
+            Self::Chart => "the pgEdge chart is here and verified",
+            Self::Cluster => "the Kubernetes cluster is ready",
+            Self::Images => "the images are in the cluster",
+            Self::Operator(Operator::CertManager) => "cert-manager answers",
+            Self::Operator(Operator::CloudnativePg) => "CloudNativePG answers",
+            Self::Release => "the pgEdge chart is installed",
+            Self::Nodes => "the pgEdge nodes are healthy",
+            Self::Replication => "every node replicates from every other",
+            Self::Proof => "a write on any node is read on the others",
+        }
+    }
+
+    pub(crate) fn stage(self) -> Stage {
+        match self {
+            Self::Tool(_) | Self::Manifest(_) | Self::Chart => Stage::Tools,
+            Self::Docker | Self::NodeImage | Self::Cluster => Stage::Cluster,
+            Self::Images | Self::Operator(_) => Stage::Operators,
+            Self::Release | Self::Nodes | Self::Replication => Stage::Deploy,
+            Self::Proof => Stage::Prove,
+        }
+    }
+
+    /// The longest time that making the step true may take, after which the run ends with what was last seen.
+    /// Steps that move bytes have the long ones: a slow link is not a fault.
+    pub(crate) fn deadline(self) -> Duration {
+        let minutes = match self {
+            Self::Docker => 1,
+            Self::Tool(_) | Self::Manifest(_) | Self::Chart => 20,
+            Self::NodeImage | Self::Images => 30,
+            Self::Cluster | Self::Operator(_) | Self::Replication => 5,
+            Self::Release | Self::Nodes => 15,
+            Self::Proof => 2,
+        };
+        Duration::from_secs(60 * minutes)
+    }
+}
+
+impl fmt::Display for StepId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+impl Serialize for StepId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl Operator {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::CertManager => "cert-manager",
+            Self::CloudnativePg => "cloudnative-pg",
+        }
+    }
+}
+
+impl Stage {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Tools => "tools",
+            Self::Cluster => "cluster",
+            Self::Operators => "operators",
+            Self::Deploy => "deploy",
+            Self::Prove => "prove",
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! The steps, one file a subject: how each is looked at and made true.
+
+mod chart;
+mod cluster;
+mod host;
+mod images;
+mod nodes;
+mod operators;
+mod release;
+mod replication;
+mod tools;
+
+use anyhow::Result;
+
+use crate::context::Context;
+use crate::converge::World;
+use crate::event::StepReporter;
+use crate::step::{Observation, StepId};
+
+pub(crate) use cluster::remains as remains_of_cluster;
+pub(crate) use cluster::remove as remove_cluster;
+pub(crate) use nodes::{NodeHealth, health as node_health};
+pub(crate) use replication::subscriptions;
+
+impl World for Context {
+    async fn observe(&self, step: StepId) -> Result<Observation> {
+        match step {
+            StepId::Docker => host::observe(self).await,
+            StepId::Tool(tool) => tools::observe(self, tool).await,
+            StepId::NodeImage => images::observe_node_image(self).await,
+            StepId::Manifest(operator) => operators::observe_manifest(self, operator).await,
+            StepId::Chart => chart::observe(self).await,
+            StepId::Cluster => cluster::observe(self).await,
+            StepId::Images => images::observe(self).await,
+            StepId::Operator(operator) => operators::observe(self, operator).await,
+            StepId::Release => release::observe(self).await,
+            StepId::Nodes => nodes::observe(self).await,
+            StepId::Replication => replication::observe(self).await,
+            StepId::Proof => Ok(replication::observe_proof(self)),
+        }
+    }
+
+    async fn apply(&self, step: StepId, reporter: &StepReporter) -> Result<()> {
+        match step {
+            // Nothing here starts an engine: observing it is all, and what is missing has ended the run already.
+            StepId::Docker => Ok(()),
+            StepId::Tool(tool) => tools::apply(self, tool, reporter).await,
+            StepId::NodeImage => images::pull_node_image(self, reporter).await,
+            StepId::Manifest(operator) => operators::fetch_manifest(self, operator, reporter).await,
+            StepId::Chart => chart::apply(self, reporter).await,
+            StepId::Cluster => cluster::apply(self, reporter).await,
+            StepId::Images => images::apply(self, reporter).await,
+            StepId::Operator(operator) => operators::apply(self, operator, reporter).await,
+            StepId::Release => release::apply(self, reporter).await,
+            StepId::Nodes => nodes::apply(self, reporter).await,
+            StepId::Replication => replication::apply(self, reporter).await,
+            StepId::Proof => replication::prove(self, reporter).await,
+        }
+    }
+}

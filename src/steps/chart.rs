@@ -1,0 +1,70 @@
+//! The chart: the pinned files, laid out as the folder that helm reads.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use futures::future::{BoxFuture, FutureExt as _};
+use futures::{StreamExt as _, TryStreamExt as _};
+use sha2::{Digest as _, Sha256 as Hasher};
+
+use crate::context::Context;
+use crate::download::sum_of_file;
+use crate::event::StepReporter;
+use crate::failure;
+use crate::pins::{ChartPin, Sha256};
+use crate::step::Observation;
+
+/// Files of a few kilobytes each, all from one host.
+const PARALLEL: usize = 4;
+
+/// One sum for the whole chart: of the lines `<sum>  <path>`, as `sha256sum` would print them.
+pub(super) fn sum(chart: &ChartPin) -> Sha256 {
+    let mut hasher = Hasher::new();
+    for file in &chart.files {
+        hasher.update(format!("{}  {}\n", file.sha256, file.path));
+    }
+    Sha256::from_bytes(&hasher.finalize())
+}
+
+/// The folder is named by the chart's sum, so that two editions never mix.
+pub(super) fn folder(context: &Context) -> PathBuf {
+    let chart = &context.pins.chart;
+    context.places.cache.join("charts").join(sum(chart).as_str()).join(&chart.name)
+}
+
+pub(super) async fn observe(context: &Context) -> Result<Observation> {
+    let (chart, folder) = (context.pins.chart.clone(), folder(context));
+    let look = tokio::task::spawn_blocking(move || {
+        for file in &chart.files {
+            match sum_of_file(&folder.join(&file.path))? {
+                None => return Ok(Observation::Missing(format!("{} is not here yet", file.path))),
+                Some(found) if found != file.sha256 => {
+                    return Ok(Observation::Wrong(format!("{} was changed", file.path)));
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(Observation::Done(chart.version))
+    });
+    look.await.context("a worker thread died")?
+}
+
+pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<()> {
+    let files = &context.pins.chart.files;
+    let mut fetches: Vec<BoxFuture<'_, Result<PathBuf>>> = Vec::new();
+    for file in files {
+        fetches.push(context.fetcher.fetch(&file.url, &file.sha256, reporter).boxed());
+    }
+    let sources: Vec<PathBuf> = futures::stream::iter(fetches).buffered(PARALLEL).try_collect().await?;
+    let folder = folder(context);
+    for (file, source) in files.iter().zip(sources) {
+        let target = folder.join(&file.path);
+        let parent = target.parent().context("a chart file needs a directory")?;
+        fs_err::create_dir_all(parent).map_err(failure::from_io)?;
+        let mut beside = tempfile::NamedTempFile::new_in(parent).map_err(failure::from_io)?;
+        std::io::copy(&mut fs_err::File::open(source).map_err(failure::from_io)?, &mut beside)
+            .map_err(failure::from_io)?;
+        beside.persist(&target).map_err(|error| failure::from_io(error.error))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,307 @@
+//! The cluster: made by kind on a network of our own, and told apart in all its states.
+//!
+//! What is ours is known by the label on its docker network. A cluster of our name without that network is somebody
+//! else's and is never touched.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use k8s_openapi::api::core::v1::Node;
+use k8s_openapi::api::storage::v1::StorageClass;
+use kube::api::{Api, ListParams};
+
+use crate::context::Context;
+use crate::event::StepReporter;
+use crate::failure::{self, Failure, FailureId};
+use crate::kubernetes;
+use crate::process::Finished;
+use crate::step::{Observation, StepId};
+use crate::tools::docker::Container;
+use crate::tools::kind::NewCluster;
+use crate::verdict::workload;
+
+/// How long a cluster that exists gets to become ready before it counts as half-made. Starting a stopped one took
+/// 10 to 20 s.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+const QUESTION: Duration = Duration::from_secs(30);
+
+const DEFAULT_CLASS: &str = "storageclass.kubernetes.io/is-default-class";
+
+/// The docker network of the cluster: ours by its label, and removed with the cluster.
+fn network(context: &Context) -> String {
+    format!("pgedge-bootstrap-{}", context.options.name)
+}
+
+/// The Kubernetes nodes of our cluster as docker sees them; none if there is no cluster.
+///
+/// # Errors
+/// [`FailureId::ClusterForeign`] if a cluster of this name is there that we did not make.
+pub(super) async fn containers(context: &Context) -> Result<Vec<Container>> {
+    let (name, network) = (context.options.name.as_str(), network(context));
+    let containers = context.docker.kind_containers(name).await?;
+    if containers.is_empty() {
+        return Ok(containers);
+    }
+    let ours = context.docker.network_is_ours(&network, name).await? == Some(true);
+    let foreign = containers.iter().find(|container| !ours || !container.networks.contains(&network));
+    match foreign {
+        None => Ok(containers),
+        Some(container) => {
+            let what = format!("the kind cluster {name:?} was not made by this program");
+            let seen = format!("container {} is on network {}", container.name, container.networks.join(", "));
+            Err(Failure::new(FailureId::ClusterForeign, what).evidence(seen).into())
+        }
+    }
+}
+
+pub(super) async fn observe(context: &Context) -> Result<Observation> {
+    let containers = containers(context).await?;
+    if containers.is_empty() {
+        return Ok(Observation::Missing(format!("there is no cluster {:?}", context.options.name.as_str())));
+    }
+    if let Some(stopped) = containers.iter().find(|container| !container.is_running()) {
+        return Ok(Observation::Wrong(format!("Kubernetes node {} is {}", stopped.name, stopped.state)));
+    }
+    if !context.places.kubeconfig.exists() {
+        return Ok(Observation::Wrong("it was never completed, or its kubeconfig was lost".to_owned()));
+    }
+    match look_inside(context).await {
+        Ok(version) => {
+            for container in &containers {
+                if let Some(why) = registries_differ(context, container).await? {
+                    return Ok(Observation::Wrong(why));
+                }
+            }
+            let nodes = containers.len();
+            Ok(Observation::Done(format!("{nodes} Kubernetes node{}, {version}", if nodes == 1 { "" } else { "s" })))
+        }
+        Err(why) => Ok(Observation::Waiting(why)),
+    }
+}
+
+/// The version of a cluster that can be used, or what it lacks.
+async fn look_inside(context: &Context) -> Result<String, String> {
+    let client = kubernetes::client(&context.places.kubeconfig).await.map_err(|error| format!("{error:#}"))?;
+    let nodes: Api<Node> = Api::all(client.clone());
+    let nodes = nodes
+        .list(&ListParams::default())
+        .await
+        .map_err(|error| format!("the Kubernetes API does not answer: {error}"))?;
+    let wanted = usize::from(context.options.workers) + 1;
+    if nodes.items.len() < wanted {
+        return Err(format!("{} of {wanted} Kubernetes nodes have joined", nodes.items.len()));
+    }
+    for node in &nodes.items {
+        let name = node.metadata.name.as_deref().unwrap_or_default();
+        workload::node(node).map_err(|why| format!("Kubernetes node {name} is not ready: {why}"))?;
+    }
+    let classes: Api<StorageClass> = Api::all(client);
+    let classes = classes.list(&ListParams::default()).await.map_err(|error| error.to_string())?;
+    let is_default = |class: &StorageClass| {
+        class
+            .metadata
+            .annotations
+            .as_ref()
+            .is_some_and(|notes| notes.get(DEFAULT_CLASS).is_some_and(|value| value == "true"))
+    };
+    if !classes.items.iter().any(is_default) {
+        return Err("there is no default storage class".to_owned());
+    }
+    let version = nodes.items.first().and_then(|node| node.status.as_ref()?.node_info.as_ref());
+    Ok(version.map_or_else(String::new, |info| info.kubelet_version.clone()))
+}
+
+pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<()> {
+    let containers = containers(context).await?;
+    if !containers.is_empty() && revive(context, &containers, reporter).await? {
+        return write_registries(context).await;
+    }
+    if !containers.is_empty() {
+        reporter.waiting("removing what is left of an unfinished cluster");
+        context.docker.remove(&containers).await?;
+    }
+    create(context, reporter).await?;
+    write_registries(context).await?;
+    ready_within(context, StepId::Cluster.deadline(), reporter).await.map_err(|why| not_ready(context, &why))
+}
+
+/// Brings an existing cluster back. `false` if it never was complete: such a one holds nothing and is made anew.
+async fn revive(context: &Context, containers: &[Container], reporter: &StepReporter) -> Result<bool> {
+    let kubeconfig = &context.places.kubeconfig;
+    // kind writes the kubeconfig last, so a cluster that has one was complete and may hold data.
+    let was_complete = kubeconfig.exists();
+    if containers.iter().any(|container| !container.is_running()) {
+        if !was_complete {
+            return Ok(false);
+        }
+        reporter.waiting("starting the stopped Kubernetes nodes");
+        context.docker.start(containers).await?;
+    }
+    if !was_complete
+        && !context.kind().export_kubeconfig(context.options.name.as_str(), kubeconfig).await?.status.success()
+    {
+        return Ok(false);
+    }
+    match ready_within(context, PATIENCE, reporter).await {
+        Ok(()) => Ok(true),
+        Err(why) if was_complete => Err(not_ready(context, &why)),
+        Err(_) => {
+            // It answered too little to hold anything: kubeadm was interrupted.
+            fs_err::remove_file(kubeconfig).map_err(failure::from_io)?;
+            Ok(false)
+        }
+    }
+}
+
+async fn create(context: &Context, reporter: &StepReporter) -> Result<()> {
+    let (name, network) = (context.options.name.as_str(), network(context));
+    match context.docker.network_is_ours(&network, name).await? {
+        Some(true) => {}
+        None => context.docker.create_network(&network, name).await?,
+        Some(false) => {
+            let what = format!("the docker network {network:?} was not made by this program");
+            return Err(Failure::new(FailureId::ClusterForeign, what).into());
+        }
+    }
+    fs_err::create_dir_all(&context.places.state).map_err(failure::from_io)?;
+    let image = super::images::node_image_reference(context).await?;
+    reporter.waiting("kind creates the Kubernetes nodes");
+    let new = NewCluster {
+        name,
+        image: &image,
+        network: &network,
+        workers: context.options.workers,
+        kubeconfig: &context.places.kubeconfig,
+    };
+    let created = context.kind().create(&new, StepId::Cluster.deadline()).await?;
+    if created.status.success() {
+        return Ok(());
+    }
+    Err(create_failed(context, &created).await)
+}
+
+/// kind's own last words are a stack trace; what went wrong stands in the kubelet's journal, as long as there is one.
+async fn create_failed(context: &Context, created: &Finished) -> anyhow::Error {
+    let words = String::from_utf8_lossy(&created.stderr);
+    let cause = words
+        .lines()
+        .filter(|line| line.starts_with("ERROR:") || line.contains("[ERROR "))
+        .collect::<Vec<_>>()
+        .join("\n");
+    let mut failure = Failure::new(FailureId::ClusterCreateFailed, "kind could not create the cluster")
+        .evidence(if cause.is_empty() { created.tail() } else { cause });
+    let control_plane = format!("{}-control-plane", context.options.name);
+    let journal =
+        ["journalctl", "--unit", "kubelet", "--priority", "err", "--lines", "5", "--no-pager", "--output", "cat"];
+    if let Ok(seen) = context.docker.try_exec(&control_plane, &journal, QUESTION).await
+        && seen.status.success()
+    {
+        failure = failure.evidence(String::from_utf8_lossy(&seen.stdout));
+    }
+    failure.into()
+}
+
+/// Waits until the cluster can be used. Asks every half second, because an API server that is not there yet cannot be
+/// watched.
+async fn ready_within(context: &Context, patience: Duration, reporter: &StepReporter) -> Result<(), String> {
+    let end = Instant::now() + patience;
+    let mut pause = tokio::time::interval(Duration::from_millis(500));
+    loop {
+        pause.tick().await;
+        match look_inside(context).await {
+            Ok(_) => return Ok(()),
+            Err(why) if Instant::now() >= end => return Err(why),
+            Err(why) => reporter.waiting(why),
+        }
+    }
+}
+
+fn not_ready(context: &Context, why: &str) -> anyhow::Error {
+    let what = format!("the cluster {:?} does not become ready", context.options.name.as_str());
+    Failure::new(FailureId::ClusterNotReady, what).evidence(why).into()
+}
+
+// ---- registry mirrors ----
+
+/// Where containerd looks for the mirrors of a registry (its `hosts.toml`); read anew at every pull.
+const REGISTRIES: &str = "/etc/containerd/certs.d";
+
+fn hosts_file(context: &Context, mirror: &crate::options::RegistryMirror) -> String {
+    let authority = if context.options.ca_file.is_some() {
+        format!("  ca = \"{REGISTRIES}/{}/ca.crt\"\n", mirror.host)
+    } else {
+        String::new()
+    };
+    format!(
+        "server = \"https://{}\"\n\n[host.\"{}\"]\n  capabilities = [\"pull\", \"resolve\"]\n{authority}",
+        mirror.host, mirror.url
+    )
+}
+
+/// Why the mirrors that a Kubernetes node uses are not those of the options.
+async fn registries_differ(context: &Context, container: &Container) -> Result<Option<String>> {
+    for mirror in &context.options.registry_mirrors {
+        let file = format!("{REGISTRIES}/{}/hosts.toml", mirror.host);
+        let found = context.docker.try_exec(&container.name, &["cat", &file], QUESTION).await?;
+        if found.stdout != hosts_file(context, mirror).as_bytes() {
+            return Ok(Some(format!("Kubernetes node {} does not use the mirror of {}", container.name, mirror.host)));
+        }
+    }
+    Ok(None)
+}
+
+async fn write_registries(context: &Context) -> Result<()> {
+    let authority =
+        context.options.ca_file.as_deref().map(fs_err::read_to_string).transpose().context("cannot read --ca-file")?;
+    for container in containers(context).await? {
+        for mirror in &context.options.registry_mirrors {
+            let folder = format!("{REGISTRIES}/{}", mirror.host);
+            if let Some(authority) = &authority {
+                write_file(context, &container, &folder, "ca.crt", authority).await?;
+            }
+            write_file(context, &container, &folder, "hosts.toml", &hosts_file(context, mirror)).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn write_file(context: &Context, container: &Container, folder: &str, name: &str, content: &str) -> Result<()> {
+    // The names reach the shell as arguments, not as part of its text.
+    let script = r#"mkdir -p "$1" && cat > "$1/$2.part" && mv "$1/$2.part" "$1/$2""#;
+    context.docker.exec(&container.name, &["sh", "-c", script, "sh", folder, name], content, QUESTION).await.map(drop)
+}
+
+// ---- removal ----
+
+/// What `down` would remove, in words. Empty if nothing of ours is there.
+pub(crate) async fn remains(context: &Context) -> Result<Vec<String>> {
+    let mut remains = Vec::new();
+    for container in containers(context).await? {
+        remains.push(format!("container {} with its volume", container.name));
+    }
+    let network = network(context);
+    if context.docker.network_is_ours(&network, context.options.name.as_str()).await? == Some(true) {
+        remains.push(format!("network {network}"));
+    }
+    if context.places.state.exists() {
+        remains.push(format!("directory {}", context.places.state.display()));
+    }
+    Ok(remains)
+}
+
+/// Removes what [`remains`] names.
+pub(crate) async fn remove(context: &Context) -> Result<()> {
+    let containers = containers(context).await?;
+    if !containers.is_empty() {
+        context.docker.remove(&containers).await?;
+    }
+    let network = network(context);
+    if context.docker.network_is_ours(&network, context.options.name.as_str()).await? == Some(true) {
+        context.docker.remove_network(&network).await?;
+    }
+    if context.places.state.exists() {
+        fs_err::remove_dir_all(&context.places.state).map_err(failure::from_io)?;
+    }
+    Ok(())
+}

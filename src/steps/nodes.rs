@@ -1,0 +1,142 @@
+//! The pgEdge nodes: one CloudNativePG Cluster each, all of them healthy.
+
+use anyhow::Result;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{Api, DynamicObject, ListParams, LogParams};
+use kube::{Client, ResourceExt as _};
+
+use crate::context::Context;
+use crate::event::StepReporter;
+use crate::failure::Failure;
+use crate::kubernetes::{self, Objects};
+use crate::options::Options;
+use crate::sql::cluster_resource;
+use crate::step::Observation;
+use crate::verdict::{Verdict, cluster, pod};
+
+/// The chart labels every node's Cluster with the release that it belongs to.
+pub(super) const SELECTOR: &str = "pgedge.com/app-name=pgedge";
+
+/// CloudNativePG labels the pods of its Clusters, and the one that runs initdb in particular.
+const PODS: &str = "cnpg.io/cluster";
+const JOB_ROLE: &str = "cnpg.io/jobRole";
+
+/// How much of a failed container's log is shown.
+const LOG_LINES: i64 = 5;
+
+/// One node and what is to be thought of it.
+#[derive(Debug, Clone)]
+pub(crate) struct NodeHealth {
+    pub(crate) node: String,
+    pub(crate) verdict: Verdict,
+}
+
+fn clusters(client: &Client, context: &Context) -> Api<DynamicObject> {
+    Api::namespaced_with(client.clone(), &context.options.namespace, &cluster_resource())
+}
+
+/// The health of every node of the options.
+pub(crate) async fn health(context: &Context) -> Result<Vec<NodeHealth>> {
+    let client = kubernetes::client(&context.places.kubeconfig).await?;
+    let listed = clusters(&client, context).list(&ListParams::default().labels(SELECTOR)).await;
+    let listed = match listed {
+        Ok(listed) => listed.items,
+        // Without CloudNativePG the server does not know the kind.
+        Err(kube::Error::Api(status)) if status.code == 404 => Vec::new(),
+        Err(error) => return Err(kubernetes::refused("cannot list the pgEdge nodes", &error)),
+    };
+    Ok(judge(&context.options, &listed.into_iter().map(|object| (object.name_any(), object)).collect()))
+}
+
+fn judge(options: &Options, objects: &Objects<DynamicObject>) -> Vec<NodeHealth> {
+    let judged = |node: String| {
+        let verdict = match objects.get(&Options::cluster_of(&node)) {
+            Some(object) => cluster::cluster(object),
+            None => Verdict::Waiting("not there yet".to_owned()),
+        };
+        NodeHealth { node, verdict }
+    };
+    options.node_names().into_iter().map(judged).collect()
+}
+
+pub(super) async fn observe(context: &Context) -> Result<Observation> {
+    if !context.places.kubeconfig.exists() {
+        return Ok(Observation::Missing("there is no cluster".to_owned()));
+    }
+    let health = health(context).await?;
+    Ok(match late(&health) {
+        None => Observation::Done(context.options.node_names().join(", ")),
+        Some(why) => Observation::Waiting(why),
+    })
+}
+
+/// What the nodes that are not healthy are doing; `None` if there are none.
+fn late(health: &[NodeHealth]) -> Option<String> {
+    let words: Vec<String> = health
+        .iter()
+        .filter_map(|node| match &node.verdict {
+            Verdict::Ready(_) => None,
+            Verdict::Waiting(why) => Some(format!("{}: {why}", node.node)),
+            Verdict::Broken(failure) => Some(format!("{}: {failure}", node.node)),
+        })
+        .collect();
+    (!words.is_empty()).then(|| words.join(", "))
+}
+
+/// Nothing here can make a node healthy but time: waits, and ends as soon as one cannot become healthy any more.
+pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<()> {
+    let client = kubernetes::client(&context.places.kubeconfig).await?;
+    tokio::select! {
+        () = healthy(&client, context, reporter) => Ok(()),
+        failure = broken(&client, context) => Err(failure.into()),
+    }
+}
+
+/// Returns when all nodes are healthy.
+pub(super) async fn healthy(client: &Client, context: &Context, reporter: &StepReporter) {
+    kubernetes::until(clusters(client, context), SELECTOR, |objects| match late(&judge(&context.options, objects)) {
+        None => Some(()),
+        Some(why) => {
+            reporter.waiting(why);
+            None
+        }
+    })
+    .await;
+}
+
+/// Returns when a node cannot become healthy any more, with the reason from the lowest level that knows it.
+pub(super) async fn broken(client: &Client, context: &Context) -> Failure {
+    let pods: Api<Pod> = Api::namespaced(client.clone(), &context.options.namespace);
+    let unrecoverable = kubernetes::until(clusters(client, context), SELECTOR, |objects| {
+        judge(&context.options, objects).into_iter().find_map(|node| match node.verdict {
+            Verdict::Broken(failure) => Some(failure),
+            _ => None,
+        })
+    });
+    let stuck = kubernetes::until(pods.clone(), PODS, |objects| {
+        objects.values().find_map(|pod| {
+            Some((pod.name_any(), pod::broken(pod).or_else(|| pod::unschedulable(pod)).or_else(|| failed_job(pod))?))
+        })
+    });
+    tokio::select! {
+        failure = unrecoverable => failure,
+        (pod, failure) = stuck => match last_words(&pods, &pod).await {
+            Some(words) => failure.evidence(words),
+            None => failure,
+        },
+    }
+}
+
+/// initdb runs in a Job that is tried again for eleven minutes; the first failed pod tells the same at once.
+fn failed_job(pod: &Pod) -> Option<Failure> {
+    let role = pod.labels().get(JOB_ROLE)?;
+    let failed = pod.status.as_ref()?.phase.as_deref() == Some("Failed");
+    let what = || format!("{role} of {} failed", pod.labels().get(PODS).map_or("", String::as_str));
+    failed.then(|| Failure::new(crate::failure::FailureId::NodeBroken, what()))
+}
+
+/// The end of a pod's log, if it has one.
+async fn last_words(pods: &Api<Pod>, pod: &str) -> Option<String> {
+    let parameters = LogParams { tail_lines: Some(LOG_LINES), ..LogParams::default() };
+    pods.logs(pod, &parameters).await.ok()
+}

@@ -1,0 +1,107 @@
+//! The chart as a helm release, with our values.
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use super::{chart, nodes};
+use crate::context::Context;
+use crate::event::StepReporter;
+use crate::failure::{Failure, FailureId};
+use crate::kubernetes;
+use crate::options::Options;
+use crate::pins::ImageRole;
+use crate::step::{Observation, StepId};
+use crate::tools::helm::{Helm, Upgrade};
+
+pub(super) async fn observe(context: &Context) -> Result<Observation> {
+    if !context.places.kubeconfig.exists() {
+        return Ok(Observation::Missing("there is no cluster".to_owned()));
+    }
+    if !super::tools::observe(context, crate::pins::Tool::Helm).await?.is_done() {
+        return Ok(Observation::Missing("helm is not installed".to_owned()));
+    }
+    let Some(release) = context.helm().release(Options::RELEASE, &context.options.namespace).await? else {
+        return Ok(Observation::Missing(format!("there is no release {:?}", Options::RELEASE)));
+    };
+    if release.info.status != "deployed" {
+        return Ok(Observation::Wrong(format!("the release is {}", release.info.status)));
+    }
+    if release.info.description != description(context) {
+        return Ok(Observation::Wrong("the release is of another edition of the chart".to_owned()));
+    }
+    if release.config != values(context)? {
+        return Ok(Observation::Wrong("the release has other values".to_owned()));
+    }
+    Ok(Observation::Done(format!("chart {}, revision {}", context.pins.chart.version, release.version)))
+}
+
+/// helm runs until the chart's hook has ended, and the hook waits for all nodes. What keeps a node from becoming
+/// healthy is therefore looked for at the same time: helm would tell nothing until its time-out.
+pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<()> {
+    let client = kubernetes::client(&context.places.kubeconfig).await?;
+    super::operators::refuse_a_second(&client).await?;
+    let (helm, values) = (context.helm(), values(context)?);
+    reporter.waiting("helm installs the chart");
+    let progress = async {
+        nodes::healthy(&client, context, reporter).await;
+        reporter.waiting("the chart's job wires the nodes");
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        installed = install(context, &helm, &values) => installed,
+        failure = nodes::broken(&client, context) => Err(failure.into()),
+        () = progress => Ok(()),
+    }
+}
+
+async fn install(context: &Context, helm: &Helm, values: &Value) -> Result<()> {
+    let (folder, description) = (chart::folder(context), description(context));
+    let upgrade = Upgrade {
+        name: Options::RELEASE,
+        namespace: &context.options.namespace,
+        chart: &folder,
+        values,
+        description: &description,
+    };
+    let upgraded = helm.upgrade(&upgrade, StepId::Release.deadline()).await?;
+    if upgraded.status.success() {
+        return Ok(());
+    }
+    Err(Failure::new(FailureId::ReleaseFailed, "helm could not install the chart").evidence(upgraded.tail()).into())
+}
+
+/// helm keeps it with the revision: how we know which edition of the chart is installed. The version alone does not
+/// tell, for the chart is pinned file by file.
+fn description(context: &Context) -> String {
+    format!("pgedge-bootstrap, chart {} sha256:{}", context.pins.chart.version, chart::sum(&context.pins.chart))
+}
+
+/// The values of the release: three small nodes, every image by its pin.
+fn values(context: &Context) -> Result<Value> {
+    let node = |name: String| json!({"name": name, "hostname": format!("{}-rw", Options::cluster_of(&name))});
+    let nodes: Vec<Value> = context.options.node_names().into_iter().map(node).collect();
+    let image = |role: ImageRole| context.pins.image(role).map(super::super::pins::ImagePin::reference);
+    let values = json!({"pgEdge": {
+        "appName": Options::RELEASE,
+        "initSpockImageName": image(ImageRole::InitSpock)?,
+        "nodes": nodes,
+        "clusterSpec": {
+            "imageName": image(ImageRole::Postgres)?,
+            // The image is pinned: what is there is right, and a registry that is away does no harm.
+            "imagePullPolicy": "IfNotPresent",
+            "instances": 1,
+            "storage": {"size": "500Mi"},
+            "resources": {
+                "requests": {"cpu": "100m", "memory": "128Mi"},
+                "limits": {"cpu": "500m", "memory": "256Mi"},
+            },
+            "postgresql": {"parameters": {"shared_buffers": "32MB", "maintenance_work_mem": "16MB"}},
+            // CloudNativePG asks every ten seconds by default, which is most of the time that a small node takes.
+            "probes": {
+                "startup": {"periodSeconds": 1, "failureThreshold": 3600},
+                "readiness": {"periodSeconds": 1, "failureThreshold": 30},
+            },
+        },
+    }});
+    Ok(values)
+}

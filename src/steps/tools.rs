@@ -1,0 +1,87 @@
+//! The tools: the pinned files, in the bin directory, and they run.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+
+use crate::context::Context;
+use crate::download::{place_program, sum_of_file};
+use crate::event::StepReporter;
+use crate::failure::{Failure, FailureId};
+use crate::pins::Tool;
+use crate::process::Command;
+use crate::step::Observation;
+
+/// A Go program of a hundred megabytes on a cold disk.
+const VERSION_ANSWER: Duration = Duration::from_secs(30);
+
+/// The program in the bin directory is the one that came out of the pinned file, byte for byte.
+pub(super) async fn observe(context: &Context, tool: Tool) -> Result<Observation> {
+    let (pin, file, path) = (context.pins.tool(tool)?, context.tool_file(tool)?, context.tool_path(tool));
+    let wanted = match file.member {
+        None => Some(file.sha256.clone()),
+        Some(_) => context.fetcher.store().member_of(&file.sha256),
+    };
+    let found = tokio::task::spawn_blocking(move || sum_of_file(&path)).await.context("a worker thread died")??;
+    Ok(match (found, wanted) {
+        (None, _) => Observation::Missing(format!("not in {}", context.places.bin.display())),
+        (Some(found), Some(wanted)) if found == wanted => Observation::Done(pin.version.clone()),
+        _ => Observation::Wrong(format!(
+            "the file in {} is not {} {}",
+            context.places.bin.display(),
+            tool.as_str(),
+            pin.version
+        )),
+    })
+}
+
+pub(super) async fn apply(context: &Context, tool: Tool, reporter: &StepReporter) -> Result<()> {
+    let file = context.tool_file(tool)?;
+    let source = context.fetcher.fetch(&file.url, &file.sha256, reporter).await?;
+    let _lock = context.fetcher.store().lock(&file.sha256).await?;
+    let (member, target) = (file.member.clone(), context.tool_path(tool));
+    let placed = tokio::task::spawn_blocking(move || place_program(&source, member.as_deref(), &target));
+    let program = placed.await.context("a worker thread died")??;
+    if file.member.is_some() {
+        context.fetcher.store().remember_member(&file.sha256, &program)?;
+    }
+    runs(context, tool).await
+}
+
+/// Runs the program once. What has the right bytes may still not run: a noexec mount, another processor.
+async fn runs(context: &Context, tool: Tool) -> Result<()> {
+    let (version, path) = (&context.pins.tool(tool)?.version, context.tool_path(tool));
+    let arguments: &[&str] = match tool {
+        Tool::Helm => &["version", "--template", "{{.Version}}"],
+        Tool::Kind => &["version", "--quiet"],
+        Tool::Kubectl => &["version", "--client", "--output", "json"],
+        Tool::KubectlCnpg => &["version"],
+    };
+    let broken =
+        |seen: String| Failure::new(FailureId::ToolBroken, format!("{} does not run", path.display())).evidence(seen);
+    let answer = Command::new(&path, VERSION_ANSWER).args(arguments).finish().await.map_err(|error| {
+        broken(crate::failure::of(&error).map_or_else(|| error.to_string(), |found| found.seen().join("\n")))
+    })?;
+    if !answer.status.success() {
+        return Err(broken(format!("{}: {}", answer.status, answer.tail())).into());
+    }
+    let words = String::from_utf8_lossy(&answer.stdout);
+    let found = match tool {
+        Tool::Kubectl => {
+            let json: serde_json::Value = serde_json::from_str(&words).unwrap_or_default();
+            json["clientVersion"]["gitVersion"].as_str().unwrap_or_default().to_owned()
+        }
+        // Build: {Version:1.30.0 Commit:… Date:…}
+        Tool::KubectlCnpg => words
+            .split("Version:")
+            .nth(1)
+            .and_then(|rest| rest.split_whitespace().next())
+            .unwrap_or_default()
+            .to_owned(),
+        Tool::Helm | Tool::Kind => words.trim().to_owned(),
+    };
+    if found.trim_start_matches('v') != version {
+        return Err(broken(format!("it says that it is {found:?}, pinned is {version}")).into());
+    }
+    Ok(())
+}

@@ -1,0 +1,63 @@
+//! How a run looks. The only place that writes to the terminal, and the only one that knows indicatif.
+
+mod failure;
+mod json;
+mod plain;
+mod terminal;
+
+use std::io::{self, Write as _};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+
+use crate::event::{Event, Reporter};
+
+/// For people: lines that move on a terminal, lines that stay elsewhere. On the standard error.
+pub(crate) fn text() -> Arc<dyn Reporter> {
+    if console::Term::stderr().features().is_attended() && std::env::var_os("TERM").is_none_or(|term| term != "dumb") {
+        Arc::new(terminal::Terminal::new())
+    } else {
+        Arc::new(plain::Plain::new())
+    }
+}
+
+/// For programs: one JSON object per event, on the standard output.
+pub(crate) fn json() -> Arc<dyn Reporter> {
+    Arc::new(json::Json)
+}
+
+/// For commands whose result says everything.
+pub(crate) fn silent() -> Arc<dyn Reporter> {
+    struct Silent;
+    impl Reporter for Silent {
+        fn report(&self, _: &Event) {}
+    }
+    Arc::new(Silent)
+}
+
+/// Writes data to the standard output.
+///
+/// # Errors
+/// Of the output. A reader that went away is one, which `main` takes for a good end.
+pub(crate) fn print(text: &str) -> Result<()> {
+    let mut output = io::stdout().lock();
+    output.write_all(text.as_bytes()).and_then(|()| output.flush()).context("cannot write to the standard output")
+}
+
+/// Writes words for a person to the standard error. If nobody reads them, nothing is lost.
+pub(crate) fn say(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Tells an error that ended the program, where no reporter has told it.
+pub(crate) fn say_error(error: &anyhow::Error) {
+    match crate::failure::of(error) {
+        Some(found) => say(&failure::lines(found.id().as_str(), found.summary(), found.seen(), found.advice())),
+        None => say(&failure::lines(
+            "unexpected",
+            &format!("{error:#}"),
+            &[],
+            "this is a defect of pgedge-bootstrap: please report it with this output",
+        )),
+    }
+}

@@ -1,0 +1,232 @@
+//! Downloads that go wrong, one way at a time: nothing that is not the pinned file is ever placed or run, and nothing
+//! half-written is left.
+
+use sha2::{Digest as _, Sha256};
+
+use crate::support::{Behaviour, Home, Ran, Server};
+
+const KIND: &str = "/github.com/kubernetes-sigs/kind/releases/download/v0.33.0/kind-linux";
+const TOOLS: [&str; 4] = ["helm", "kind", "kubectl", "kubectl-cnpg"];
+
+/// Programs that answer as the tools do when they are asked for their version, and tell that they were run.
+fn program(tool: &str) -> Vec<u8> {
+    let answer = match tool {
+        "helm" => "v4.3.0",
+        "kind" => "0.33.0",
+        "kubectl" => r#"{"clientVersion": {"gitVersion": "v1.35.8"}}"#,
+        _ => "Build: {Version:1.30.0 Commit:1 Date:2026-01-01}",
+    };
+    // Long enough to be cut in the middle.
+    format!("#!/bin/sh\necho {tool} >> \"$HOME/was-run\"\necho '{answer}'\nexit 0\n{}", "# padding\n".repeat(20_000))
+        .into_bytes()
+}
+
+struct World {
+    home: Home,
+    server: Server,
+}
+
+impl World {
+    /// A mirror with the four tools, and pins that fit it.
+    fn new() -> Self {
+        let (home, server) = (Home::new(), Server::start());
+        let mut pins: serde_json::Value =
+            serde_json::from_str(&home.run(&["versions", "--output", "json"]).stdout).unwrap();
+        for tool in TOOLS {
+            for (_, file) in pins["tools"][tool]["platforms"].as_object_mut().unwrap() {
+                let bytes = match file["member"].as_str() {
+                    Some(member) => archive(member, &program(tool)),
+                    None => program(tool),
+                };
+                file["sha256"] = format!("{:x}", HexDigest(Sha256::digest(&bytes).to_vec())).into();
+                server.file(file["url"].as_str().unwrap().strip_prefix("https:/").unwrap(), bytes);
+            }
+        }
+        std::fs::write(home.path().join("pins.json"), pins.to_string()).unwrap();
+        Self { home, server }
+    }
+
+    fn tools(&self) -> Ran {
+        self.home.run(&["tools", "--pins", "pins.json", "--mirror", &self.server.address])
+    }
+
+    fn kind(&self) -> String {
+        let platform = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
+        format!("{KIND}-{platform}")
+    }
+
+    fn was_run(&self, tool: &str) -> bool {
+        std::fs::read_to_string(self.home.path().join("was-run")).unwrap_or_default().lines().any(|line| line == tool)
+    }
+
+    fn requests_of_kind(&self) -> Vec<String> {
+        self.server.requests().into_iter().filter(|request| request.contains("/kind-")).collect()
+    }
+
+    fn leftovers(&self) -> Vec<String> {
+        self.home.files().into_iter().filter(|file| file.ends_with(".part") || file.ends_with(".partial")).collect()
+    }
+}
+
+struct HexDigest(Vec<u8>);
+
+impl std::fmt::LowerHex for HexDigest {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
+    }
+}
+
+fn archive(member: &str, bytes: &[u8]) -> Vec<u8> {
+    let mut builder = tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast()));
+    let mut header = tar::Header::new_gnu();
+    header.set_size(bytes.len() as u64);
+    header.set_mode(0o755);
+    builder.append_data(&mut header, member, bytes).unwrap();
+    builder.into_inner().unwrap().finish().unwrap()
+}
+
+#[test]
+fn the_four_tools_are_placed_and_run_once() {
+    let world = World::new();
+    let ran = world.tools();
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(ran.stdout, "$HOME/.local/share/pgedge-bootstrap/bin\n");
+    for tool in TOOLS {
+        assert_eq!(std::fs::read(world.home.bin().join(tool)).unwrap(), program(tool), "{tool}");
+        assert!(world.was_run(tool), "{tool}");
+    }
+    assert_eq!(world.leftovers(), Vec::<String>::new());
+}
+
+#[test]
+fn a_second_run_fetches_nothing_and_changes_nothing() {
+    let world = World::new();
+    assert_eq!(world.tools().code, 0);
+    let (requests, files) = (world.server.requests(), world.home.files());
+    let ran = world.tools();
+    assert_eq!(ran.code, 0);
+    assert!(ran.stderr.contains("everything was there already"), "{}", ran.stderr);
+    assert_eq!((world.server.requests(), world.home.files()), (requests, files));
+}
+
+#[test]
+fn a_tool_that_was_changed_is_put_right_from_the_store() {
+    let world = World::new();
+    assert_eq!(world.tools().code, 0);
+    let requests = world.server.requests();
+    std::fs::write(world.home.bin().join("kind"), "#!/bin/sh\necho tampered\n").unwrap();
+    assert_eq!(world.tools().code, 0);
+    assert_eq!(std::fs::read(world.home.bin().join("kind")).unwrap(), program("kind"));
+    assert_eq!(world.server.requests(), requests);
+}
+
+#[test]
+fn a_wrong_checksum_is_never_run() {
+    let world = World::new();
+    world.server.file(&world.kind(), "#!/bin/sh\necho kind >> \"$HOME/was-run\"\n");
+    let ran = world.tools();
+    assert_eq!(ran.code, 1);
+    assert!(
+        ran.stderr.contains("(checksum-mismatch)")
+            && ran.stderr.contains("pinned sha256")
+            && ran.stderr.contains("hint: "),
+        "{}",
+        ran.stderr
+    );
+    assert!(!world.was_run("kind") && !world.home.bin().join("kind").exists());
+    assert_eq!(
+        world.leftovers().into_iter().filter(|file| !file.ends_with(".partial")).collect::<Vec<_>>(),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
+fn a_connection_that_breaks_is_resumed_where_it_broke() {
+    let world = World::new();
+    world.server.then(&world.kind(), [Behaviour::CutAfter(50_000), Behaviour::CutAfter(30_000)]);
+    let ran = world.tools();
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let starts: Vec<String> =
+        world.requests_of_kind().iter().map(|request| request.rsplit(' ').next().unwrap().to_owned()).collect();
+    assert_eq!(starts, ["-", "50000", "80000"]);
+    assert_eq!(std::fs::read(world.home.bin().join("kind")).unwrap(), program("kind"));
+}
+
+#[test]
+fn a_server_that_ignores_ranges_is_read_from_the_start() {
+    let world = World::new();
+    world.server.then(&world.kind(), [Behaviour::CutAfter(50_000), Behaviour::IgnoreRange]);
+    assert_eq!(world.tools().code, 0);
+    assert_eq!(std::fs::read(world.home.bin().join("kind")).unwrap(), program("kind"));
+}
+
+#[test]
+fn parts_of_two_editions_are_thrown_away_and_fetched_anew() {
+    let world = World::new();
+    world.server.then(&world.kind(), [Behaviour::CutAfter(50_000), Behaviour::OtherEdition]);
+    let ran = world.tools();
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(world.requests_of_kind().len(), 3);
+    assert_eq!(std::fs::read(world.home.bin().join("kind")).unwrap(), program("kind"));
+}
+
+#[test]
+fn a_server_that_is_busy_is_asked_again() {
+    let world = World::new();
+    world.server.then(&world.kind(), [Behaviour::Status(503, ""), Behaviour::Status(429, "Retry-After: 1\r\n")]);
+    let ran = world.tools();
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stderr.contains("answered 429 Too Many Requests; trying again in"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_file_that_is_gone_is_not_asked_for_again() {
+    let world = World::new();
+    world.server.then(&world.kind(), [Behaviour::Status(404, "")]);
+    let ran = world.tools();
+    assert_eq!(ran.code, 1);
+    assert!(ran.stderr.contains("(download-failed)") && ran.stderr.contains("404"), "{}", ran.stderr);
+    assert_eq!(world.requests_of_kind().len(), 1);
+}
+
+#[test]
+fn a_web_page_in_the_place_of_a_program_is_told_as_one() {
+    let world = World::new();
+    world.server.then(&world.kind(), [Behaviour::Html]);
+    let ran = world.tools();
+    assert_eq!(ran.code, 1);
+    assert!(ran.stderr.contains("(download-not-a-file)") && ran.stderr.contains("<!DOCTYPE html>"), "{}", ran.stderr);
+}
+
+#[test]
+fn two_runs_at_once_share_one_download() {
+    let world = World::new();
+    let address = world.server.address.clone();
+    let start = || {
+        world
+            .home
+            .command(&["tools", "--pins", "pins.json", "--mirror", &address])
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap()
+    };
+    let (mut one, mut other) = (start(), start());
+    assert!(one.wait().unwrap().success() && other.wait().unwrap().success());
+    assert_eq!(world.requests_of_kind().len(), 1);
+}
+
+#[test]
+fn a_tool_that_says_another_version_is_an_error() {
+    let world = World::new();
+    let text = std::fs::read_to_string(world.home.path().join("pins.json")).unwrap();
+    let mut pins: serde_json::Value = serde_json::from_str(&text).unwrap();
+    pins["tools"]["kind"]["version"] = "0.34.0".into();
+    std::fs::write(world.home.path().join("pins.json"), pins.to_string()).unwrap();
+    let ran = world.tools();
+    assert_eq!(ran.code, 1);
+    assert!(
+        ran.stderr.contains("(tool-broken)") && ran.stderr.contains(r#"it says that it is "0.33.0", pinned is 0.34.0"#),
+        "{}",
+        ran.stderr
+    );
+}

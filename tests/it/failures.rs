@@ -1,0 +1,106 @@
+//! What a machine may lack: each an error with an id, what was seen and what to do, and nothing half-written.
+
+use crate::support::{Home, Server};
+
+#[test]
+fn a_missing_docker_is_said_to_be_missing() {
+    let home = Home::new();
+    let empty = home.path().join("empty");
+    std::fs::create_dir(&empty).unwrap();
+    let ran = home.ran(&home.command(&["verify", "docker"]).env("PATH", &empty).output().unwrap());
+    assert_eq!(ran.code, 1);
+    insta::assert_snapshot!(ran.stdout, @r"
+    failed    docker                  docker is not installed: there is no `docker` on the PATH
+                                      hint: install docker (https://docs.docker.com/engine/install/) and run this again
+    ");
+}
+
+#[test]
+fn a_docker_that_does_not_answer_is_told_from_a_missing_one() {
+    let home = Home::new();
+    let socket = "unix:///nonexistent/docker.sock";
+    let ran = home.ran(&home.command(&["verify", "docker"]).env("DOCKER_HOST", socket).output().unwrap());
+    assert_eq!(ran.code, 1);
+    assert!(ran.stdout.contains("docker does not answer: ") && ran.stdout.contains(socket), "{}", ran.stdout);
+    let json =
+        home.ran(&home.command(&["verify", "docker", "--output", "json"]).env("DOCKER_HOST", socket).output().unwrap());
+    let document: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(
+        (document["ok"].as_bool(), document["steps"][0]["failure"].as_str()),
+        (Some(false), Some("docker-not-running"))
+    );
+}
+
+#[test]
+fn an_up_without_docker_ends_at_once_and_leaves_no_half_written_file() {
+    let (home, server) = (Home::new(), Server::start());
+    let empty = home.path().join("empty");
+    std::fs::create_dir(&empty).unwrap();
+    let ran = home.ran(&home.command(&["--local", "--mirror", &server.address]).env("PATH", &empty).output().unwrap());
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    assert!(ran.stderr.contains("(docker-missing)") && ran.stderr.contains("\nhint: "), "{}", ran.stderr);
+    assert!(home.files().iter().all(|file| !file.ends_with(".part")), "{:?}", home.files());
+    assert!(!home.bin().exists());
+}
+
+/// Needs the right to mount; a person's own machine gives it through a user namespace.
+#[test]
+fn a_full_disk_is_told_and_nothing_is_half_written() {
+    let (home, server) = (Home::new(), Server::start());
+    let pins: serde_json::Value = serde_json::from_str(&home.run(&["versions", "--output", "json"]).stdout).unwrap();
+    for (_, tool) in pins["tools"].as_object().unwrap() {
+        for (_, file) in tool["platforms"].as_object().unwrap() {
+            server.file(file["url"].as_str().unwrap().strip_prefix("https:/").unwrap(), vec![7; 4 << 20]);
+        }
+    }
+    std::fs::create_dir_all(home.cache()).unwrap();
+    let script = r#"mount -t tmpfs -o size=1m tmpfs "$1" || exit 77; shift; "$@"; code=$?; ls -A "$CACHE/sha256" >&2; exit $code"#;
+    let mut command = home.command(&[]);
+    let program = command.get_program().to_owned();
+    command = {
+        let mut wrapped = std::process::Command::new("unshare");
+        wrapped
+            .args(["--mount", "--map-root-user", "sh", "-c", script, "sh"])
+            .arg(home.cache())
+            .arg(program)
+            .args(["tools", "--mirror", &server.address])
+            .env_clear()
+            .env("HOME", home.path())
+            .env("CACHE", home.cache())
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        wrapped
+    };
+    let ran = home.ran(&command.output().unwrap());
+    assert_ne!(ran.code, 77, "this machine does not allow a mount in a namespace of its own: {}", ran.stderr);
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    assert!(ran.stderr.contains("(disk-full)") && ran.stderr.contains("hint: free some space"), "{}", ran.stderr);
+    assert!(!home.bin().exists());
+}
+
+#[test]
+fn a_second_run_is_told_about_the_first() {
+    let home = Home::new();
+    let state = home.path().join(".local/state/pgedge-bootstrap");
+    std::fs::create_dir_all(&state).unwrap();
+    let file = std::fs::File::create(state.join("pgedge.lock")).unwrap();
+    std::io::Write::write_all(&mut &file, b"process 1 (up)\n").unwrap();
+    file.lock().unwrap();
+    let ran = home.run(&["--local"]);
+    insta::assert_snapshot!(ran.stderr, @r"
+    error: another run is changing this cluster (run-in-progress)
+           process 1 (up)
+    hint: wait for it to end, or stop that process
+    ");
+    assert_eq!(ran.code, 1);
+}
+
+#[test]
+fn proving_without_a_cluster_says_how_to_make_one() {
+    let ran = Home::new().run(&["prove"]);
+    assert_eq!(ran.code, 1);
+    insta::assert_snapshot!(ran.stderr, @r"
+    error: there is no cluster yet (cluster-missing)
+           no kubeconfig at $HOME/.local/state/pgedge-bootstrap/pgedge/kubeconfig
+    hint: `pgedge-bootstrap --local` makes it
+    ");
+}

@@ -1,0 +1,65 @@
+//! The first things that are typed.
+
+use crate::support::Home;
+
+#[test]
+fn the_version_is_the_crates() {
+    let ran = Home::new().run(&["--version"]);
+    assert_eq!((ran.code, ran.stdout.trim()), (0, concat!("pgedge-bootstrap ", env!("CARGO_PKG_VERSION"))));
+}
+
+#[test]
+fn without_arguments_the_help_is_shown_and_nothing_is_done() {
+    let home = Home::new();
+    let ran = home.run(&[]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("Usage: pgedge-bootstrap"), "{}", ran.stderr);
+    assert_eq!(home.files(), Vec::<String>::new());
+}
+
+#[test]
+fn help_names_every_command() {
+    let ran = Home::new().run(&["--help"]);
+    assert_eq!(ran.code, 0);
+    for command in ["up", "tools", "verify", "prove", "status", "versions", "down", "env", "completions"] {
+        assert!(
+            ran.stdout.lines().any(|line| line.trim_start().starts_with(&format!("{command} "))),
+            "{command} is not in\n{}",
+            ran.stdout
+        );
+    }
+}
+
+#[test]
+fn what_is_misspelt_is_a_usage_error() {
+    for arguments in [
+        &["--locl"][..],
+        &["verify", "clusster"],
+        &["--local", "--name", "../x"],
+        &["--local", "--nodes", "1"],
+        &["verify", "proof"],
+    ] {
+        let ran = Home::new().run(arguments);
+        assert_eq!(ran.code, 2, "{arguments:?}: {}", ran.stderr);
+        assert!(ran.stderr.starts_with("error: "), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn every_shell_gets_its_completions() {
+    for shell in ["bash", "zsh", "fish"] {
+        let ran = Home::new().run(&["completions", shell]);
+        assert_eq!(ran.code, 0);
+        assert!(ran.stdout.contains("pgedge-bootstrap"), "{shell}: {}", ran.stdout);
+    }
+}
+
+#[test]
+fn env_prints_what_a_shell_evaluates() {
+    let home = Home::new();
+    let ran = home.run(&["env", "--name", "other"]);
+    insta::assert_snapshot!(ran.stdout, @r#"
+    export KUBECONFIG='$HOME/.local/state/pgedge-bootstrap/other/kubeconfig'
+    export PATH='$HOME/.local/share/pgedge-bootstrap/bin':"$PATH"
+    "#);
+}

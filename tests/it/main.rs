@@ -1,0 +1,16 @@
+//! Whole-program tests: the real binary, with a HOME of its own, and what it prints. In reading order.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+
+// The house: who imports whom, and what may not be in the tree.
+mod floors;
+
+// What everyone sees first.
+mod help;
+
+// Without a cluster: the pins, the downloads and the files they leave.
+mod downloads;
+mod failures;
+mod pins;
+
+mod support;

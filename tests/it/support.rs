@@ -1,0 +1,78 @@
+//! A world for one run of the program: a HOME of its own, no settings from outside, and a server that serves files
+//! well or badly.
+
+mod server;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+pub(crate) use server::{Behaviour, Server};
+
+/// A HOME that is removed again.
+pub(crate) struct Home {
+    folder: tempfile::TempDir,
+}
+
+/// What a run printed and how it ended.
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Home {
+    pub(crate) fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn bin(&self) -> PathBuf {
+        self.path().join(".local/share/pgedge-bootstrap/bin")
+    }
+
+    pub(crate) fn cache(&self) -> PathBuf {
+        self.path().join(".cache/pgedge-bootstrap")
+    }
+
+    /// The program with nothing in its environment but HOME and a PATH.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pgedge-bootstrap"));
+        command
+            .args(arguments)
+            .env_clear()
+            .env("HOME", self.path())
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .current_dir(self.path());
+        command
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
+        self.ran(&self.command(arguments).output().unwrap())
+    }
+
+    pub(crate) fn ran(&self, output: &Output) -> Ran {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(&self.path().display().to_string(), "$HOME");
+        Ran { code: output.status.code().unwrap_or(-1), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+    }
+
+    /// Every file below the HOME, relative to it.
+    pub(crate) fn files(&self) -> Vec<String> {
+        let mut files = Vec::new();
+        let mut folders = vec![self.path().to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    files.push(path.strip_prefix(self.path()).unwrap().display().to_string());
+                }
+            }
+        }
+        files.sort();
+        files
+    }
+}

@@ -1,0 +1,140 @@
+//! A small HTTP server on loopback that can misbehave: once or always.
+
+use std::collections::HashMap;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+/// How a path is answered.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Behaviour {
+    /// As it should be, with Range and ETag.
+    Serve,
+    /// The connection ends after so many bytes of the body.
+    CutAfter(usize),
+    /// This status, with these header lines.
+    Status(u16, &'static str),
+    /// A web page with the status 200.
+    Html,
+    /// Range is ignored: everything is sent with the status 200.
+    IgnoreRange,
+    /// A range is answered as asked, but with the bytes of another edition.
+    OtherEdition,
+}
+
+/// Serves `files`; what `script` has for a path is used up first, one behaviour a request.
+pub(crate) struct Server {
+    pub(crate) address: String,
+    shared: Arc<Mutex<Shared>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    files: HashMap<String, Vec<u8>>,
+    script: HashMap<String, Vec<Behaviour>>,
+    requests: Vec<String>,
+}
+
+impl Server {
+    pub(crate) fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let shared = Arc::<Mutex<Shared>>::default();
+        let state = Arc::clone(&shared);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let state = Arc::clone(&state);
+                std::thread::spawn(move || drop(answer(stream, &state)));
+            }
+        });
+        Self { address, shared }
+    }
+
+    pub(crate) fn file(&self, path: &str, bytes: impl Into<Vec<u8>>) -> &Self {
+        self.shared.lock().unwrap().files.insert(path.to_owned(), bytes.into());
+        self
+    }
+
+    /// The next requests of `path` are answered like this; those after them as they should be.
+    pub(crate) fn then(&self, path: &str, behaviours: impl IntoIterator<Item = Behaviour>) -> &Self {
+        self.shared.lock().unwrap().script.insert(path.to_owned(), behaviours.into_iter().collect());
+        self
+    }
+
+    /// `GET <path> <range or ->` for every request, in order.
+    pub(crate) fn requests(&self) -> Vec<String> {
+        self.shared.lock().unwrap().requests.clone()
+    }
+}
+
+fn answer(mut stream: TcpStream, shared: &Mutex<Shared>) -> std::io::Result<()> {
+    let mut lines = BufReader::new(stream.try_clone()?).lines();
+    let first = lines.next().transpose()?.unwrap_or_default();
+    let path = first.split(' ').nth(1).unwrap_or_default().to_owned();
+    let mut range = None;
+    for line in lines {
+        let line = line?;
+        if line.is_empty() {
+            break;
+        }
+        if let Some((name, value)) = line.split_once(": ")
+            && name.eq_ignore_ascii_case("range")
+        {
+            range = value
+                .strip_prefix("bytes=")
+                .and_then(|value| value.strip_suffix('-'))
+                .and_then(|start| start.parse::<usize>().ok());
+        }
+    }
+    let (behaviour, body) = {
+        let mut shared = shared.lock().unwrap();
+        let asked = range.map_or_else(|| "-".to_owned(), |start| start.to_string());
+        shared.requests.push(format!("GET {path} {asked}"));
+        let script = shared.script.entry(path.clone()).or_default();
+        let behaviour = if script.is_empty() { Behaviour::Serve } else { script.remove(0) };
+        (behaviour, shared.files.get(&path).cloned())
+    };
+    let Some(mut body) = body else {
+        return write!(stream, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    };
+    let length = body.len();
+    match behaviour {
+        Behaviour::Status(status, headers) => {
+            return write!(
+                stream,
+                "HTTP/1.1 {status} As Told\r\n{headers}Content-Length: 0\r\nConnection: close\r\n\r\n"
+            );
+        }
+        Behaviour::Html => {
+            let page = "<!DOCTYPE html>\n<title>Sign in</title>\n";
+            return write!(
+                stream,
+                "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{page}",
+                page.len()
+            );
+        }
+        Behaviour::OtherEdition => body.iter_mut().for_each(|byte| *byte ^= 0xff),
+        _ => {}
+    }
+    let start = range.filter(|start| *start < length && behaviour != Behaviour::IgnoreRange);
+    match (start, range) {
+        (Some(start), _) => write!(
+            stream,
+            "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes {start}-{}/{length}\r\nContent-Length: {}\r\nETag: \"1\"\r\nConnection: close\r\n\r\n",
+            length - 1,
+            length - start
+        )?,
+        (None, Some(beyond)) if beyond >= length && behaviour != Behaviour::IgnoreRange => {
+            return write!(
+                stream,
+                "HTTP/1.1 416 Range Not Satisfiable\r\nContent-Range: bytes */{length}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            );
+        }
+        _ => write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nETag: \"1\"\r\nConnection: close\r\n\r\n")?,
+    }
+    let rest = &body[start.unwrap_or(0)..];
+    match behaviour {
+        Behaviour::CutAfter(bytes) => stream.write_all(&rest[..bytes.min(rest.len())]),
+        _ => stream.write_all(rest),
+    }
+}
