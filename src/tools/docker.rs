@@ -122,9 +122,19 @@ impl Docker {
         Ok(containers)
     }
 
+    /// Brings back containers that were stopped or paused.
     pub(crate) async fn start(&self, containers: &[Container]) -> Result<()> {
-        let names = containers.iter().map(|container| container.name.as_str());
-        docker(REMOVAL).args(["start"]).args(names).stdout().await.map(drop)
+        let (paused, stopped): (Vec<&Container>, Vec<&Container>) = containers
+            .iter()
+            .filter(|container| !container.is_running())
+            .partition(|container| container.state == "paused");
+        for (verb, containers) in [("unpause", paused), ("start", stopped)] {
+            if !containers.is_empty() {
+                let names = containers.iter().map(|container| container.name.as_str());
+                docker(REMOVAL).args([verb]).args(names).stdout().await?;
+            }
+        }
+        Ok(())
     }
 
     /// Removes containers with their anonymous volumes.

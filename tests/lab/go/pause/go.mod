@@ -1,0 +1,3 @@
+module pgedge-bootstrap.test/lab/pause
+
+go 1.26.0

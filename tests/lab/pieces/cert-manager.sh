@@ -1,0 +1,23 @@
+# shellcheck shell=bash
+# cert-manager: its three programs, and its manifest made by helm from the chart in its Go module, as upstream makes it.
+seconds=90
+inputs=(cert-manager parts/words/go.sh)
+needs=(tools)
+
+make_piece() {
+  local program chart_source
+  for program in controller cainjector webhook; do
+    go_build cert-manager "./$program" "$out/cm-$program"
+  done
+  step "rendering the manifest"
+  chart_source=$(module_folder cert-manager github.com/cert-manager/cert-manager)/deploy/charts/cert-manager
+  cp -r "$chart_source" "$work/chart"
+  chmod -R u+w "$work/chart"
+  export HELM_CACHE_HOME=$work/helm HELM_CONFIG_HOME=$work/helm HELM_DATA_HOME=$work/helm
+  "$(piece tools)/helm" package "$work/chart" --version "v$cert_manager" --app-version "v$cert_manager" --destination "$work"
+  {
+    printf 'apiVersion: v1\nkind: Namespace\nmetadata:\n  name: cert-manager\n'
+    "$(piece tools)/helm" template cert-manager "$work/cert-manager-v$cert_manager.tgz" --namespace cert-manager \
+      --set crds.enabled=true --set startupapicheck.enabled=false
+  } > "$out/manifest.yaml"
+}

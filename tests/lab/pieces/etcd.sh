@@ -1,0 +1,7 @@
+# shellcheck shell=bash
+# etcd, from its Go module.
+seconds=20
+inputs=(go/etcd parts/words/go.sh)
+needs=()
+
+make_piece() { go_build go/etcd go.etcd.io/etcd/server/v3 "$out/etcd"; }

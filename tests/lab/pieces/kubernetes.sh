@@ -1,0 +1,17 @@
+# shellcheck shell=bash
+# Kubernetes itself, from its Go module.
+seconds=280
+inputs=(go/kubernetes parts/words/go.sh)
+needs=()
+
+make_piece() {
+  local package flags="" program
+  # kubeadm refuses to work when these do not name a release
+  for package in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
+    flags+=" -X $package.gitVersion=v$kubernetes -X $package.gitMajor=${kubernetes%%.*} -X $package.gitMinor=$(cut -d . -f 2 <<< "$kubernetes")"
+    flags+=" -X $package.gitTreeState=clean -X $package.gitCommit=lab -X $package.buildDate=2026-01-01T00:00:00Z"
+  done
+  for program in kube-apiserver kube-controller-manager kubelet kubeadm kube-scheduler kube-proxy kubectl; do
+    go_build go/kubernetes "k8s.io/kubernetes/cmd/$program" "$out/$program" "$flags"
+  done
+}

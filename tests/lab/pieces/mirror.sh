@@ -1,0 +1,7 @@
+# shellcheck shell=bash
+# The mirror: the program that serves files and images.
+seconds=10
+inputs=(mirror/go.mod mirror/go.sum mirror/server mirror/registry parts/words/go.sh)
+needs=()
+
+make_piece() { go_build mirror ./server "$out/mirror"; }

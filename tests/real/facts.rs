@@ -1,0 +1,238 @@
+//! The facts, one function each.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::lab::{Lab, NAME, ran};
+use crate::snapshot;
+
+/// The six ordered pairs of the matrix, each with a lag above nothing and below ten seconds.
+fn assert_proof(matrix: &Value) {
+    let reads = matrix["reads"].as_array().unwrap();
+    let pairs: BTreeSet<(String, String)> = reads
+        .iter()
+        .map(|read| (read["written_on"].as_str().unwrap().to_owned(), read["read_on"].as_str().unwrap().to_owned()))
+        .collect();
+    let nodes = ["n1", "n2", "n3"];
+    let wanted = nodes.iter().flat_map(|one| {
+        nodes.iter().filter(move |other| *other != one).map(|other| ((*one).to_owned(), (*other).to_owned()))
+    });
+    assert_eq!(pairs, wanted.collect());
+    assert_eq!(reads.len(), 6);
+    for read in reads {
+        let lag = read["lag_ms"].as_f64().unwrap();
+        assert!(lag > 0.0 && lag < 10_000.0, "{read}");
+    }
+}
+
+fn events(stdout: &str) -> Vec<Value> {
+    stdout.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
+}
+
+fn event<'a>(events: &'a [Value], name: &str) -> &'a Value {
+    events.iter().find(|event| event["event"] == name).unwrap_or_else(|| panic!("there is no event {name}"))
+}
+
+pub(crate) fn from_nothing_to_the_proof(lab: &Lab) {
+    let up = lab.run(&["--local", "--output", "json"]);
+    assert_eq!(up.code, 0, "{}\n{}", up.stdout, up.stderr);
+    let events = events(&up.stdout);
+    assert_eq!(events.first().unwrap()["event"], "run-started");
+    let last = events.last().unwrap();
+    assert_eq!((&last["event"], &last["ok"]), (&"run-finished".into(), &true.into()));
+    assert_proof(&event(&events, "proof")["matrix"]);
+    assert!(lab.users_kubeconfig_is_untouched());
+    assert_eq!(lab.sql("n3", "SELECT to_regclass('pgedge_bootstrap_proof') IS NULL"), "t", "the proof left its table");
+}
+
+pub(crate) fn a_second_up_changes_nothing_and_proves_again(lab: &Lab) {
+    let before = snapshot::of(lab);
+    let started = Instant::now();
+    let up = lab.run(&["--local", "--output", "json"]);
+    let took = started.elapsed();
+    assert_eq!(up.code, 0, "{}\n{}", up.stdout, up.stderr);
+    let events = events(&up.stdout);
+    let changed: Vec<&Value> = events
+        .iter()
+        .filter(|event| event["event"] == "step-done" && event["changed"] == true)
+        .map(|event| &event["step"])
+        .collect();
+    assert_eq!(changed, ["proof"]);
+    assert_proof(&event(&events, "proof")["matrix"]);
+    assert_eq!(snapshot::of(lab), before);
+    assert!(took < Duration::from_secs(30), "the second up took {took:?}");
+    let text = lab.run(&["--local"]);
+    assert_eq!(text.code, 0, "{}", text.stderr);
+    assert!(text.stdout.starts_with("written on") && text.stdout.matches(" ms").count() == 6, "{}", text.stdout);
+}
+
+pub(crate) fn verify_says_that_everything_holds(lab: &Lab) {
+    let started = Instant::now();
+    let verify = lab.run(&["verify", "--output", "json"]);
+    let took = started.elapsed();
+    assert_eq!(verify.code, 0, "{}", verify.stdout);
+    let document: Value = serde_json::from_str(&verify.stdout).unwrap();
+    assert_eq!(document["ok"], true);
+    assert_eq!(document["steps"].as_array().unwrap().len(), 16);
+    assert!(took < Duration::from_secs(10), "verify took {took:?}");
+}
+
+pub(crate) fn status_tells_the_nodes_and_their_subscriptions(lab: &Lab) {
+    let status = lab.run(&["status", "--output", "json"]);
+    assert_eq!(status.code, 0, "{}", status.stdout);
+    let document: Value = serde_json::from_str(&status.stdout).unwrap();
+    assert_eq!(document["ok"], true);
+    assert_eq!(document["nodes"].as_array().unwrap().iter().filter(|node| node["state"] == "healthy").count(), 3);
+    assert_eq!(document["subscriptions"].as_array().unwrap().len(), 6);
+    let text = lab.run(&["status"]);
+    assert!(text.stdout.contains("6 of 6 replicating"), "{}", text.stdout);
+}
+
+pub(crate) fn the_statements_of_the_documentation_work(lab: &Lab) {
+    let psql = |node: &str, statement: &str| {
+        let ran = lab.tool(&[
+            "kubectl",
+            "cnpg",
+            "psql",
+            &format!("pgedge-{node}"),
+            "--",
+            "-U",
+            "app",
+            "app",
+            "-c",
+            statement,
+        ]);
+        assert_eq!(ran.code, 0, "{statement}: {}", ran.stderr);
+        ran
+    };
+    // A row arrives within a moment, not within a statement: ask until it is there.
+    let appears = |node: &str, words: &str| {
+        let end = Instant::now() + Duration::from_secs(20);
+        while !psql(node, "SELECT * FROM demo").stdout.contains(words) {
+            assert!(Instant::now() < end, "{words} did not arrive on {node}");
+        }
+    };
+    let made = psql("n1", "CREATE TABLE demo (id int primary key, data text)");
+    assert!(made.stderr.contains("DDL statement replicated."), "{}", made.stderr);
+    let end = Instant::now() + Duration::from_secs(20);
+    while lab.sql("n2", "SELECT to_regclass('public.demo') IS NOT NULL") != "t" {
+        assert!(Instant::now() < end, "the table did not arrive on n2");
+    }
+    psql("n2", "INSERT INTO demo VALUES (1, 'Hello from node 2!')");
+    appears("n1", "Hello from node 2!");
+    psql("n1", "INSERT INTO demo VALUES (2, 'Hello from node 1!')");
+    appears("n3", "Hello from node 1!");
+    psql("n1", "DROP TABLE demo");
+}
+
+pub(crate) fn a_pull_that_fails_is_told_at_once(lab: &Lab) {
+    let mut pins = lab.pins();
+    pins["images"]["postgres"]["digest"] = format!("sha256:{}", "0".repeat(64)).into();
+    let file = lab.home().join("bad-image.json");
+    std::fs::write(&file, pins.to_string()).unwrap();
+    let before = snapshot::of(lab);
+    let started = Instant::now();
+    let up = lab.run(&["--local", "--until", "operators", "--pins", file.to_str().unwrap()]);
+    assert_eq!(up.code, 1, "{}", up.stderr);
+    assert!(
+        up.stderr.contains("(image-pull-failed)") && up.stderr.contains("not found") && up.stderr.contains("\nhint: "),
+        "{}",
+        up.stderr
+    );
+    assert!(started.elapsed() < Duration::from_secs(30), "it took {:?}", started.elapsed());
+    assert_eq!(snapshot::of(lab), before);
+}
+
+pub(crate) fn a_subscription_that_is_off_is_told_and_fails_the_proof(lab: &Lab) {
+    lab.sql("n1", "SELECT spock.sub_disable('sub_n2_n1')");
+    let verify = lab.run(&["verify", "replication"]);
+    assert_eq!(verify.code, 1, "{}", verify.stdout);
+    assert!(verify.stdout.contains("the subscription of n1 to n2 is disabled"), "{}", verify.stdout);
+    let prove = lab.run(&["prove"]);
+    assert_eq!(prove.code, 1, "{}", prove.stdout);
+    assert!(
+        prove.stderr.contains("(proof-failed)") && prove.stderr.contains("written on n2, not read on n1"),
+        "{}",
+        prove.stderr
+    );
+    assert!(!prove.stderr.contains("written on n1, not read on n2"), "{}", prove.stderr);
+    lab.sql("n1", "SELECT spock.sub_enable('sub_n2_n1')");
+    let up = lab.run(&["--local"]);
+    assert_eq!(up.code, 0, "{}", up.stderr);
+    assert_eq!(
+        lab.sql("n1", "SELECT to_regclass('pgedge_bootstrap_proof') IS NULL"),
+        "t",
+        "the failed proof left its table"
+    );
+}
+
+pub(crate) fn a_stopped_cluster_is_started_and_proven_again(lab: &Lab) {
+    let container = format!("{NAME}-control-plane");
+    assert_eq!(lab.docker(&["stop", "--time", "20", &container]).code, 0);
+    let verify = lab.run(&["verify", "cluster"]);
+    assert!(verify.code == 1 && verify.stdout.contains("is exited"), "{}", verify.stdout);
+    let up = lab.run(&["--local", "--output", "json"]);
+    assert_eq!(up.code, 0, "{}\n{}", up.stdout, up.stderr);
+    assert_proof(&event(&events(&up.stdout), "proof")["matrix"]);
+}
+
+pub(crate) fn a_paused_cluster_is_woken(lab: &Lab) {
+    let container = format!("{NAME}-control-plane");
+    assert_eq!(lab.docker(&["pause", &container]).code, 0);
+    let up = lab.run(&["--local"]);
+    assert_eq!(up.code, 0, "{}", up.stderr);
+}
+
+pub(crate) fn a_cluster_that_is_not_ours_is_refused_and_left_alone(lab: &Lab) {
+    // What kind leaves for docker to show: a container with its label.
+    let name = "pgedge-lab-foreign";
+    let label = format!("io.x-k8s.kind.cluster={name}");
+    let image = format!("127.0.0.1:15000/kindest/node@{}", lab.pins()["node_images"][0]["digest"].as_str().unwrap());
+    assert_eq!(lab.docker(&["pull", "--quiet", &image]).code, 0);
+    let made = lab.docker(&["create", "--name", name, "--label", &label, &image]);
+    assert_eq!(made.code, 0, "{}", made.stderr);
+    let runs = [&["--local", "--name", name][..], &["down", "--name", name]]
+        .map(|arguments| ran(&lab.up_command(arguments).output().unwrap()));
+    let still_there = lab.docker(&["inspect", "--format", "{{.State.Status}}", name]).stdout;
+    lab.docker(&["rm", "--force", "--volumes", name]);
+    for run in runs {
+        assert_eq!(run.code, 1, "{}", run.stderr);
+        assert!(run.stderr.contains("(cluster-foreign)"), "{}", run.stderr);
+    }
+    assert_eq!(still_there.trim(), "created");
+}
+
+pub(crate) fn a_node_image_that_is_none_is_told_with_kinds_words(lab: &Lab) {
+    // An image that boots no Kubernetes: kind gives up on it after half a minute.
+    let mut pins = lab.pins();
+    let image = pins["images"]["postgres"].clone();
+    let name = image["image"].as_str().unwrap().replace("ghcr.io/", "docker.io/");
+    pins["node_images"][0]["image"] = name.into();
+    pins["node_images"][0]["digest"] = image["digest"].clone();
+    let file = lab.home().join("bad-node.json");
+    std::fs::write(&file, pins.to_string()).unwrap();
+    let arguments = ["--local", "--until", "cluster", "--name", "pgedge-lab-none", "--pins", file.to_str().unwrap()];
+    let up = ran(&lab.up_command(&arguments).output().unwrap());
+    assert_eq!(up.code, 1, "{}", up.stderr);
+    assert!(
+        up.stderr.contains("(cluster-create-failed)") && up.stderr.contains("ERROR: failed to create cluster"),
+        "{}",
+        up.stderr
+    );
+    let down = ran(&lab.up_command(&["down", "--name", "pgedge-lab-none"]).output().unwrap());
+    assert_eq!(down.code, 0, "{}", down.stderr);
+    assert_eq!(lab.docker_lists(), lab.docker_lists_before());
+}
+
+pub(crate) fn down_leaves_nothing_and_the_users_kubeconfig_as_it_was(lab: &Lab) {
+    let down = lab.run(&["down"]);
+    assert_eq!(down.code, 0, "{}", down.stderr);
+    assert!(down.stderr.contains(&format!("removing container {NAME}-control-plane")), "{}", down.stderr);
+    assert_eq!(lab.docker_lists(), lab.docker_lists_before());
+    assert!(!lab.home().join(".local/state/pgedge-bootstrap").join(NAME).exists());
+    assert!(lab.users_kubeconfig_is_untouched());
+    let again = lab.run(&["down"]);
+    assert!(again.code == 0 && again.stderr.contains("nothing of cluster"), "{}", again.stderr);
+}

@@ -1,0 +1,70 @@
+//! The real binary in the lab: real docker, kind, Kubernetes, CloudNativePG and PostgreSQL. `make test` builds the lab
+//! and runs this; by hand it is `tests/lab/lab up && cargo test --test real`.
+//!
+//! A cluster is dear, so the facts share one and are checked in the order below. Each leaves the cluster as it found
+//! it. A fact that fails does not stop the others, and the cluster is removed at the end in any case.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test may panic, and this one is its own runner"
+)]
+
+mod facts;
+mod lab;
+mod snapshot;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use lab::Lab;
+
+type Fact = (&'static str, fn(&Lab));
+
+/// In the order in which they are checked.
+const FACTS: &[Fact] = &[
+    ("a_node_image_that_is_none_is_told_with_kinds_words", facts::a_node_image_that_is_none_is_told_with_kinds_words),
+    (
+        "a_cluster_that_is_not_ours_is_refused_and_left_alone",
+        facts::a_cluster_that_is_not_ours_is_refused_and_left_alone,
+    ),
+    ("from_nothing_to_the_proof", facts::from_nothing_to_the_proof),
+    ("a_second_up_changes_nothing_and_proves_again", facts::a_second_up_changes_nothing_and_proves_again),
+    ("verify_says_that_everything_holds", facts::verify_says_that_everything_holds),
+    ("status_tells_the_nodes_and_their_subscriptions", facts::status_tells_the_nodes_and_their_subscriptions),
+    ("the_statements_of_the_documentation_work", facts::the_statements_of_the_documentation_work),
+    ("a_pull_that_fails_is_told_at_once", facts::a_pull_that_fails_is_told_at_once),
+    (
+        "a_subscription_that_is_off_is_told_and_fails_the_proof",
+        facts::a_subscription_that_is_off_is_told_and_fails_the_proof,
+    ),
+    ("a_stopped_cluster_is_started_and_proven_again", facts::a_stopped_cluster_is_started_and_proven_again),
+    ("a_paused_cluster_is_woken", facts::a_paused_cluster_is_woken),
+    (
+        "down_leaves_nothing_and_the_users_kubeconfig_as_it_was",
+        facts::down_leaves_nothing_and_the_users_kubeconfig_as_it_was,
+    ),
+];
+
+fn main() -> ExitCode {
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let lab = Lab::enter();
+    let (mut passed, mut failed) = (0, Vec::new());
+    for (name, fact) in
+        FACTS.iter().filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|part| name.contains(part)))
+    {
+        println!("test {name} ...");
+        let started = Instant::now();
+        let held = catch_unwind(AssertUnwindSafe(|| fact(&lab))).is_ok();
+        println!("test {name} ... {} ({:.1} s)", if held { "ok" } else { "FAILED" }, started.elapsed().as_secs_f64());
+        if held { passed += 1 } else { failed.push(*name) }
+    }
+    lab.leave();
+    if !failed.is_empty() {
+        println!("\nfailed:\n    {}", failed.join("\n    "));
+    }
+    println!("\n{passed} passed, {} failed", failed.len());
+    if failed.is_empty() && passed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
