@@ -59,7 +59,7 @@ impl Context {
     }
 
     pub(crate) fn helm(&self) -> Helm {
-        Helm::new(self.tool_path(Tool::Helm), self.places.kubeconfig.clone())
+        Helm::new(self.tool_path(Tool::Helm), self.places.kubeconfig.clone(), self.places.cache.join("helm"))
     }
 
     /// The newest pinned node image that this host can run.

@@ -81,9 +81,16 @@ async fn pull(context: &Context, node: &str, pin: &ImagePin) -> Result<()> {
     if pulled.status.success() {
         return Ok(());
     }
-    let seen = pulled.tail();
+    let seen = words_of_crictl(&pulled.tail());
     let id = if seen.contains("no space left on device") { FailureId::DiskFull } else { FailureId::ImagePullFailed };
     Err(Failure::new(id, format!("Kubernetes node {node} cannot pull {reference}")).evidence(seen).into())
+}
+
+/// crictl says everything twice, as two kinds of log line; the words are in the message of the last.
+fn words_of_crictl(output: &str) -> String {
+    let last = output.lines().last().unwrap_or_default();
+    let message = last.split_once("msg=\"").and_then(|(_, rest)| rest.strip_suffix('"'));
+    message.unwrap_or(output).replace("\\\"", "\"")
 }
 
 /// What has still to be pulled where, in the order of pulling.
@@ -126,4 +133,16 @@ async fn present(context: &Context, node: &str) -> Result<Vec<String>> {
     let listing: Listing =
         serde_json::from_str(&listed).context("`crictl images` answered something that is not understood")?;
     Ok(listing.images.into_iter().flat_map(|image| image.repo_tags.into_iter().chain(image.repo_digests)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_of_crictl_are_its_last_message() {
+        let output = "E1121 09:07:39 log.go:32] \"PullImage failed\" err=\"…\"\ntime=\"2026-11-21T09:07:39Z\" level=fatal msg=\"pulling image: \\\"a\\\": not found\"";
+        assert_eq!(words_of_crictl(output), "pulling image: \"a\": not found");
+        assert_eq!(words_of_crictl("no such container"), "no such container");
+    }
 }

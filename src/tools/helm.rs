@@ -15,6 +15,8 @@ const QUESTION: Duration = Duration::from_secs(60);
 pub(crate) struct Helm {
     program: PathBuf,
     kubeconfig: PathBuf,
+    /// In the place of the user's own: helm keeps its settings, plugins and what it has learned of clusters there.
+    home: PathBuf,
 }
 
 /// The newest revision of a release.
@@ -37,8 +39,8 @@ pub(crate) struct ReleaseInfo {
 }
 
 impl Helm {
-    pub(crate) fn new(program: PathBuf, kubeconfig: PathBuf) -> Self {
-        Self { program, kubeconfig }
+    pub(crate) fn new(program: PathBuf, kubeconfig: PathBuf, home: PathBuf) -> Self {
+        Self { program, kubeconfig, home }
     }
 
     /// The newest revision of the release, or `None` if there is none.
@@ -81,10 +83,11 @@ impl Helm {
     }
 
     fn command(&self, deadline: Duration) -> Command {
-        Command::new(&self.program, deadline)
-            .args([Path::new("--kubeconfig"), &self.kubeconfig])
-            // The user's own helm settings, plugins and registry logins have no say here.
-            .env("HELM_NO_PLUGINS", "1")
+        let mut command = Command::new(&self.program, deadline).args([Path::new("--kubeconfig"), &self.kubeconfig]);
+        for variable in ["HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME", "KUBECACHEDIR"] {
+            command = command.env(variable, &self.home);
+        }
+        command
     }
 }
 

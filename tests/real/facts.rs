@@ -43,7 +43,7 @@ pub(crate) fn from_nothing_to_the_proof(lab: &Lab) {
     let last = events.last().unwrap();
     assert_eq!((&last["event"], &last["ok"]), (&"run-finished".into(), &true.into()));
     assert_proof(&event(&events, "proof")["matrix"]);
-    assert!(lab.users_kubeconfig_is_untouched());
+    lab.assert_users_kubeconfig_is_untouched();
     assert_eq!(lab.sql("n3", "SELECT to_regclass('pgedge_bootstrap_proof') IS NULL"), "t", "the proof left its table");
 }
 
@@ -137,7 +137,9 @@ pub(crate) fn a_pull_that_fails_is_told_at_once(lab: &Lab) {
     let up = lab.run(&["--local", "--until", "operators", "--pins", file.to_str().unwrap()]);
     assert_eq!(up.code, 1, "{}", up.stderr);
     assert!(
-        up.stderr.contains("(image-pull-failed)") && up.stderr.contains("not found") && up.stderr.contains("\nhint: "),
+        up.stderr.contains("(image-pull-failed)")
+            && up.stderr.contains("sha256:0000")
+            && up.stderr.contains("\nhint: "),
         "{}",
         up.stderr
     );
@@ -232,7 +234,7 @@ pub(crate) fn down_leaves_nothing_and_the_users_kubeconfig_as_it_was(lab: &Lab) 
     assert!(down.stderr.contains(&format!("removing container {NAME}-control-plane")), "{}", down.stderr);
     assert_eq!(lab.docker_lists(), lab.docker_lists_before());
     assert!(!lab.home().join(".local/state/pgedge-bootstrap").join(NAME).exists());
-    assert!(lab.users_kubeconfig_is_untouched());
+    lab.assert_users_kubeconfig_is_untouched();
     let again = lab.run(&["down"]);
     assert!(again.code == 0 && again.stderr.contains("nothing of cluster"), "{}", again.stderr);
 }

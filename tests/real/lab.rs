@@ -87,7 +87,13 @@ impl Lab {
         let environment: Value = serde_json::from_str(&printed).unwrap();
         let path = format!("{}:/usr/bin:/bin", environment["bin"].as_str().unwrap());
         let mut command = Command::new(self.bin().join(line[0]));
-        command.args(&line[1..]).env_clear().env("HOME", self.home()).env("PATH", path);
+        // Its cache goes elsewhere: ~/.kube belongs to the person.
+        command
+            .args(&line[1..])
+            .env_clear()
+            .env("HOME", self.home())
+            .env("KUBECACHEDIR", self.home().join("kubectl"))
+            .env("PATH", path);
         command.env("KUBECONFIG", environment["KUBECONFIG"].as_str().unwrap());
         ran(&command.output().unwrap())
     }
@@ -120,9 +126,12 @@ impl Lab {
         &self.before
     }
 
-    pub(crate) fn users_kubeconfig_is_untouched(&self) -> bool {
-        std::fs::read_to_string(self.home().join(".kube/config")).unwrap() == KUBECONFIG
-            && std::fs::read_dir(self.home().join(".kube")).unwrap().count() == 1
+    /// The user's file has the same bytes, and nothing lies beside it.
+    pub(crate) fn assert_users_kubeconfig_is_untouched(&self) {
+        let folder = self.home().join(".kube");
+        assert_eq!(std::fs::read_to_string(folder.join("config")).unwrap(), KUBECONFIG);
+        let names: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names, ["config"]);
     }
 }
 
