@@ -3,6 +3,7 @@
 mod apply;
 mod exec;
 mod probe;
+mod release;
 mod watch;
 
 use std::path::Path;
@@ -14,6 +15,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 pub(crate) use apply::{Manifest, apply};
 pub(crate) use exec::run_in_pod;
 pub(crate) use probe::{Answer, Probe};
+pub(crate) use release::give_up_pending;
 pub(crate) use watch::{Objects, until};
 
 use crate::failure::{Failure, FailureId};

@@ -382,7 +382,7 @@ mod tests {
                     assert!(allowed, "{path} is null");
                 }
                 serde_json::Value::Object(fields) => {
-                    fields.iter().for_each(|(key, value)| walk(&format!("{path}/{key}"), value))
+                    fields.iter().for_each(|(key, value)| walk(&format!("{path}/{key}"), value));
                 }
                 serde_json::Value::Array(items) => items.iter().for_each(|item| walk(&format!("{path}/[]"), item)),
                 _ => {}

@@ -96,6 +96,20 @@ mod tests {
     }
 
     #[test]
+    fn the_picture_in_architecture_is_the_plan() {
+        let drawn: String = Plan::until(Stage::Prove)
+            .steps()
+            .map(|(step, needs)| {
+                let needs = needs.iter().map(|need| need.as_str()).collect::<Vec<_>>().join(", ");
+                format!("{:<11}{:<25}{needs}", step.stage().as_str(), step.as_str()).trim_end().to_owned() + "\n"
+            })
+            .collect();
+        let picture = format!("```\n{:<11}{:<25}needs\n{drawn}```\n", "stage", "step");
+        let page = include_str!("../ARCHITECTURE.md");
+        assert!(page.contains(&picture), "ARCHITECTURE.md should hold\n{picture}");
+    }
+
+    #[test]
     fn no_step_needs_a_later_stage() {
         for (step, needs) in Plan::until(Stage::Prove).steps() {
             for need in needs {

@@ -4,6 +4,8 @@
 
 pub(crate) mod cluster;
 pub(crate) mod pod;
+#[cfg(test)]
+mod recorded;
 pub(crate) mod workload;
 
 use crate::failure::Failure;

@@ -65,7 +65,7 @@ impl World for Simulation {
             }
             Behaviour::NeverEnds => {
                 reporter.waiting("something that never comes");
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
             Behaviour::ChangesNothing => return Ok(()),
         }

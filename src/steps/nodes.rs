@@ -17,9 +17,9 @@ use crate::verdict::{Verdict, cluster, pod};
 /// The chart labels every node's Cluster with the release that it belongs to.
 pub(super) const SELECTOR: &str = "pgedge.com/app-name=pgedge";
 
-/// CloudNativePG labels the pods of its Clusters, and the one that runs initdb in particular.
-const PODS: &str = "cnpg.io/cluster";
-const JOB_ROLE: &str = "cnpg.io/jobRole";
+/// CloudNativePG labels its pods with their Cluster, and those that run PostgreSQL among them.
+const CLUSTER: &str = "cnpg.io/cluster";
+const INSTANCES: &str = "cnpg.io/podRole=instance";
 
 /// How much of a failed container's log is shown.
 const LOG_LINES: i64 = 5;
@@ -35,7 +35,14 @@ fn clusters(client: &Client, context: &Context) -> Api<DynamicObject> {
     Api::namespaced_with(client.clone(), &context.options.namespace, &cluster_resource())
 }
 
+fn pods(client: &Client, context: &Context) -> Api<Pod> {
+    Api::namespaced(client.clone(), &context.options.namespace)
+}
+
 /// The health of every node of the options.
+///
+/// A Cluster alone does not tell: with its operator away it says for ever what was true before. So its pods are asked
+/// too; that the operator is there is the business of its own step.
 pub(crate) async fn health(context: &Context) -> Result<Vec<NodeHealth>> {
     let client = kubernetes::client(&context.places.kubeconfig).await?;
     let listed = clusters(&client, context).list(&ListParams::default().labels(SELECTOR)).await;
@@ -45,7 +52,30 @@ pub(crate) async fn health(context: &Context) -> Result<Vec<NodeHealth>> {
         Err(kube::Error::Api(status)) if status.code == 404 => Vec::new(),
         Err(error) => return Err(kubernetes::refused("cannot list the pgEdge nodes", &error)),
     };
-    Ok(judge(&context.options, &listed.into_iter().map(|object| (object.name_any(), object)).collect()))
+    let instances = pods(&client, context).list(&ListParams::default().labels(INSTANCES)).await;
+    let instances = instances.map_err(|error| kubernetes::refused("cannot list the pods of the nodes", &error))?.items;
+    let mut health = judge(&context.options, &by_name(listed));
+    for node in &mut health {
+        if let (Verdict::Ready(_), Some(why)) = (&node.verdict, pods_late(&node.node, &instances)) {
+            node.verdict = Verdict::Waiting(why);
+        }
+    }
+    Ok(health)
+}
+
+/// What the pods of a node lack; `None` if one is there and all of them are ready.
+fn pods_late<'a>(node: &str, instances: impl IntoIterator<Item = &'a Pod>) -> Option<String> {
+    let cluster = Options::cluster_of(node);
+    let own = |pod: &&Pod| pod.labels().get(CLUSTER).is_some_and(|name| *name == cluster);
+    let mut instances = instances.into_iter().filter(own).peekable();
+    if instances.peek().is_none() {
+        return Some("it has no pod".to_owned());
+    }
+    instances.find_map(|pod| pod::ready(pod).err().map(|why| format!("pod {} is not ready: {why}", pod.name_any())))
+}
+
+fn by_name<K: kube::Resource>(objects: Vec<K>) -> Objects<K> {
+    objects.into_iter().map(|object| (object.name_any(), object)).collect()
 }
 
 fn judge(options: &Options, objects: &Objects<DynamicObject>) -> Vec<NodeHealth> {
@@ -86,13 +116,31 @@ fn late(health: &[NodeHealth]) -> Option<String> {
 /// Nothing here can make a node healthy but time: waits, and ends as soon as one cannot become healthy any more.
 pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<()> {
     let client = kubernetes::client(&context.places.kubeconfig).await?;
+    let healthy_with_pods = async {
+        pods_ready(&client, context, reporter).await;
+        healthy(&client, context, reporter).await;
+    };
     tokio::select! {
-        () = healthy(&client, context, reporter) => Ok(()),
+        () = healthy_with_pods => Ok(()),
         failure = broken(&client, context) => Err(failure.into()),
     }
 }
 
-/// Returns when all nodes are healthy.
+async fn pods_ready(client: &Client, context: &Context, reporter: &StepReporter) {
+    kubernetes::until(pods(client, context), INSTANCES, |objects| {
+        let late = |node: String| pods_late(&node, objects.values()).map(|why| format!("{node}: {why}"));
+        match context.options.node_names().into_iter().find_map(late) {
+            None => Some(()),
+            Some(why) => {
+                reporter.waiting(why);
+                None
+            }
+        }
+    })
+    .await;
+}
+
+/// Returns when the Clusters of all nodes say that they are healthy.
 pub(super) async fn healthy(client: &Client, context: &Context, reporter: &StepReporter) {
     kubernetes::until(clusters(client, context), SELECTOR, |objects| match late(&judge(&context.options, objects)) {
         None => Some(()),
@@ -106,17 +154,16 @@ pub(super) async fn healthy(client: &Client, context: &Context, reporter: &StepR
 
 /// Returns when a node cannot become healthy any more, with the reason from the lowest level that knows it.
 pub(super) async fn broken(client: &Client, context: &Context) -> Failure {
-    let pods: Api<Pod> = Api::namespaced(client.clone(), &context.options.namespace);
+    let pods = pods(client, context);
     let unrecoverable = kubernetes::until(clusters(client, context), SELECTOR, |objects| {
         judge(&context.options, objects).into_iter().find_map(|node| match node.verdict {
             Verdict::Broken(failure) => Some(failure),
             _ => None,
         })
     });
-    let stuck = kubernetes::until(pods.clone(), PODS, |objects| {
-        objects.values().find_map(|pod| {
-            Some((pod.name_any(), pod::broken(pod).or_else(|| pod::unschedulable(pod)).or_else(|| failed_job(pod))?))
-        })
+    let stuck = kubernetes::until(pods.clone(), CLUSTER, |objects| {
+        let verdict = |pod: &Pod| pod::broken(pod).or_else(|| pod::unschedulable(pod));
+        objects.values().find_map(|pod| Some((pod.name_any(), verdict(pod)?)))
     });
     tokio::select! {
         failure = unrecoverable => failure,
@@ -125,14 +172,6 @@ pub(super) async fn broken(client: &Client, context: &Context) -> Failure {
             None => failure,
         },
     }
-}
-
-/// initdb runs in a Job that is tried again for eleven minutes; the first failed pod tells the same at once.
-fn failed_job(pod: &Pod) -> Option<Failure> {
-    let role = pod.labels().get(JOB_ROLE)?;
-    let failed = pod.status.as_ref()?.phase.as_deref() == Some("Failed");
-    let what = || format!("{role} of {} failed", pod.labels().get(PODS).map_or("", String::as_str));
-    failed.then(|| Failure::new(crate::failure::FailureId::NodeBroken, what()))
 }
 
 /// The end of a pod's log, if it has one.

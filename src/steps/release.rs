@@ -40,6 +40,10 @@ pub(super) async fn observe(context: &Context) -> Result<Observation> {
 pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<()> {
     let client = kubernetes::client(&context.places.kubeconfig).await?;
     super::operators::refuse_a_second(&client).await?;
+    // The run's lock is ours, so a helm that is said to be at work was killed.
+    if let Some(state) = kubernetes::give_up_pending(&client, &context.options.namespace, Options::RELEASE).await? {
+        reporter.waiting(format!("the release was left {state} by a run that was ended; continuing from there"));
+    }
     let (helm, values) = (context.helm(), values(context)?);
     reporter.waiting("helm installs the chart");
     let progress = async {

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::context::Context;
 use crate::event::StepReporter;
-use crate::failure::{Failure, FailureId};
+use crate::failure::{self, Failure, FailureId};
 use crate::kubernetes;
 use crate::options::Options;
 use crate::replication::{self, Subscription};
@@ -26,26 +26,36 @@ pub(super) async fn observe(context: &Context) -> Result<Observation> {
     if !super::nodes::observe(context).await?.is_done() {
         return Ok(Observation::Waiting("the nodes are not healthy".to_owned()));
     }
-    let databases = databases(context).await?;
-    let subscriptions = replication::subscriptions(&databases).await?;
-    let wanted = databases.len() * (databases.len() - 1);
-    Ok(match replication::down(&context.options.node_names(), &subscriptions).first() {
+    let wanted = usize::from(context.options.nodes) * usize::from(context.options.nodes - 1);
+    Ok(match not_replicating(context).await?.into_iter().next() {
         None => Observation::Done(format!("{wanted} subscriptions replicating")),
-        Some(why) => Observation::Waiting(why.clone()),
+        Some(why) => Observation::Waiting(why),
     })
 }
 
-/// The chart's job has made the subscriptions; they take a moment to start. One that stays down never says why by
-/// itself, so the deadline of the step ends this, with what was last seen.
-pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<()> {
+/// What keeps the nodes from replicating; empty if nothing does. A server that does not answer is such a reason: after a
+/// restart of the cluster the Kubernetes API shows what was before it, and calls a node healthy whose pod is not back yet.
+async fn not_replicating(context: &Context) -> Result<Vec<String>> {
     let databases = databases(context).await?;
-    let names = context.options.node_names();
+    match replication::subscriptions(&databases).await {
+        Ok(subscriptions) => Ok(replication::down(&context.options.node_names(), &subscriptions)),
+        Err(error) => match failure::of(&error) {
+            Some(found) if found.id() == FailureId::SqlFailed => {
+                Ok(vec![format!("{found}: {}", found.seen().first().map_or("", String::as_str))])
+            }
+            _ => Err(error),
+        },
+    }
+}
+
+/// The chart's job has made the subscriptions; they take a moment to start. One that stays down never says why by
+/// itself, so patience ends this, with what was last seen.
+pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<()> {
     let mut pause = tokio::time::interval(replication::PAUSE);
     let end = tokio::time::Instant::now() + replication::PATIENCE;
     loop {
         pause.tick().await;
-        let subscriptions = replication::subscriptions(&databases).await?;
-        let down = replication::down(&names, &subscriptions);
+        let down = not_replicating(context).await?;
         let Some(first) = down.first() else { return Ok(()) };
         if tokio::time::Instant::now() > end {
             return Err(Failure::new(FailureId::ReplicationDown, "replication does not start")

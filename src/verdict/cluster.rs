@@ -13,6 +13,9 @@ const HEALTHY: &str = "Cluster in healthy state";
 const UNRECOVERABLE: &str = "Cluster is unrecoverable and needs manual intervention";
 
 /// No single field tells the truth, so all of them must: phase, condition Ready, and as many ready instances as wanted.
+///
+/// All of them stay as they were when the operator that writes them is down: who needs to be sure asks for its
+/// Deployment too.
 pub(crate) fn cluster(cluster: &DynamicObject) -> Verdict {
     let status = &cluster.data["status"];
     let phase = status["phase"].as_str().unwrap_or("not seen by the operator yet");
@@ -40,3 +43,7 @@ fn first_lower(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests;

@@ -1,7 +1,7 @@
 //! Pods: the lowest level that knows. A failing image pull is in the pod's status within a second, in the Cluster
 //! above it never.
 
-use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
+use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStateWaiting, ContainerStatus, Pod, PodStatus};
 use kube::ResourceExt as _;
 
 use crate::failure::{Failure, FailureId};
@@ -10,64 +10,205 @@ use crate::failure::{Failure, FailureId};
 /// a secret that is being written.
 const FAILURES_ALLOWED: i32 = 2;
 
+/// What the kubelet says after each of the failures that are allowed. Restarts are counted for a pod's whole life, so
+/// that a cluster which was stopped and started some times shows many; the back-off begins anew.
+const YOUNG_BACK_OFFS: [&str; 2] = ["back-off 10s ", "back-off 20s "];
+
+/// CloudNativePG labels the pods of its Clusters, and those of its Jobs with what the Job is for.
+const CLUSTER: &str = "cnpg.io/cluster";
+const JOB_ROLE: &str = "cnpg.io/jobRole";
+
+const OUT_OF_MEMORY: &str = "OOMKilled";
+
 /// Why a pod does not get anywhere: a failure that waiting does not mend.
 pub(crate) fn broken(pod: &Pod) -> Option<Failure> {
-    image_pull(pod).or_else(|| crash(pod))
-}
-
-/// A pull that fails in a way that trying again will not change. A registry that is overloaded is not one of them.
-fn image_pull(pod: &Pod) -> Option<Failure> {
-    let waiting = containers(pod).find_map(|container| {
-        let waiting = container.state.as_ref()?.waiting.as_ref()?;
-        let reason = waiting.reason.as_deref()?;
-        matches!(reason, "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull")
-            .then(|| (container, waiting.message.clone().unwrap_or_default()))
-    });
-    let (container, message) = waiting?;
-    // The back-off's own message tells no cause; the message before it did, and comes again with the next try.
-    let tells = !message.starts_with("Back-off pulling image") || message.contains("ErrImagePull:");
-    let transient = [
-        "429 Too Many Requests",
-        "500 Internal Server Error",
-        "502 ",
-        "503 ",
-        "504 ",
-        "i/o timeout",
-        "connection reset",
-    ];
-    if !tells || transient.iter().any(|sign| message.contains(sign)) {
+    if is_leaving(pod) {
         return None;
     }
-    let what = format!("the image {} cannot be pulled", container.image);
-    Some(Failure::new(FailureId::ImagePullFailed, what).evidence(format!("pod {}: {message}", pod.name_any())))
+    image_pull(pod).or_else(|| no_program(pod)).or_else(|| crash(pod)).or_else(|| evicted(pod)).or_else(|| job(pod))
 }
 
-fn crash(pod: &Pod) -> Option<Failure> {
+/// A pull that fails in a way that trying again will not change.
+fn image_pull(pod: &Pod) -> Option<Failure> {
     containers(pod).find_map(|container| {
-        let state = container.state.as_ref()?;
-        let looping =
-            state.waiting.as_ref().is_some_and(|waiting| waiting.reason.as_deref() == Some("CrashLoopBackOff"));
-        let ended = container.last_state.as_ref().and_then(|last| last.terminated.as_ref());
-        (looping && container.restart_count > FAILURES_ALLOWED).then(|| {
-            let what = format!("container {} of pod {} ends again and again", container.name, pod.name_any());
-            let seen = ended.map_or_else(String::new, |ended| {
-                let reason = ended.reason.as_deref().unwrap_or("Error");
-                format!("last exit code {}, {reason}, {} restarts", ended.exit_code, container.restart_count)
-            });
-            Failure::new(FailureId::NodeBroken, what).evidence(seen)
-        })
+        let waiting = waiting(container)?;
+        let message = waiting.message.as_deref().unwrap_or_default();
+        let hint = match waiting.reason.as_deref()? {
+            "InvalidImageName" => "correct the name of the image",
+            "ErrImageNeverPull" => "the pod must not pull it: load the image into the Kubernetes nodes",
+            "ErrImagePull" | "ImagePullBackOff" => lasting(message)?,
+            _ => return None,
+        };
+        let what = format!("the image {} cannot be pulled", container.image);
+        let seen = format!("pod {}: {message}", pod.name_any());
+        Some(Failure::new(FailureId::ImagePullFailed, what).evidence(seen).hint(hint))
     })
 }
 
-/// The scheduler's words if it finds no Kubernetes node for the pod.
+/// What to do about a pull that will fail at the next try as well. `None` if it may go better then.
+///
+/// The causes that last are few and known; those that pass (a registry that is overloaded, a network that is not up
+/// yet) have too many wordings to list. "not found" alone is no sign: it ends the words for a wrong processor too.
+fn lasting(message: &str) -> Option<&'static str> {
+    let has = |sign: &str| message.contains(sign);
+    if has("no match for platform in manifest") {
+        Some("the image is not made for this machine's processor: use another image, or another machine")
+    } else if has("unexpected media type text/html") {
+        Some("a proxy or a login page answered in the place of the registry: name a --registry-mirror HOST=URL")
+    } else if has("x509: ") {
+        Some(
+            "if your network inspects TLS, name a --registry-mirror HOST=URL and give its certificate authority with --ca-file FILE",
+        )
+    } else if has("401 Unauthorized") || has("403 Forbidden") {
+        Some(
+            "the image is private or was withdrawn, or a proxy forbids it: name a --registry-mirror HOST=URL that has it",
+        )
+    } else if has("failed to resolve reference") && message.ends_with(": not found") {
+        Some("the registry does not have this image: check its name and tag, and that the mirror is complete")
+    } else if has("Head \"https://") && has("?ns=") && message.ends_with(": EOF") {
+        // "?ns=" stands in what a mirror is asked. The registry itself may end a connection just because it is busy.
+        Some("the mirror seems not to speak TLS: write its URL with http://")
+    } else {
+        None
+    }
+}
+
+/// A container whose program is not in its image: starting it again looks for it again.
+fn no_program(pod: &Pod) -> Option<Failure> {
+    containers(pod).find_map(|container| {
+        let starting = waiting(container).and_then(|waiting| waiting.message.as_deref());
+        let started = last_end(container).and_then(|ended| ended.message.as_deref());
+        let message =
+            [starting, started].into_iter().flatten().find(|message| message.contains("executable file not found"))?;
+        let what = format!("container {} of pod {} cannot be started", container.name, pod.name_any());
+        let hint = format!("the image {} does not hold the program: use another image", container.image);
+        Some(Failure::new(FailureId::NodeBroken, what).evidence(message).hint(hint))
+    })
+}
+
+fn crash(pod: &Pod) -> Option<Failure> {
+    containers(pod).find(|container| container.restart_count > FAILURES_ALLOWED && is_failing(container)).map(
+        |container| {
+            let what = format!("container {} of pod {} ends again and again", container.name, pod.name_any());
+            let failure = Failure::new(FailureId::NodeBroken, what);
+            match last_end(container) {
+                Some(ended) => {
+                    with_end(failure, ended, &format!("last {}, {} restarts", in_words(ended), container.restart_count))
+                }
+                None => failure,
+            }
+        },
+    )
+}
+
+/// Whether a container has failed several times in a row, as far as its last two states show.
+fn is_failing(container: &ContainerStatus) -> bool {
+    if let Some(waiting) = waiting(container) {
+        let message = waiting.message.as_deref().unwrap_or_default();
+        return waiting.reason.as_deref() == Some("CrashLoopBackOff")
+            && !YOUNG_BACK_OFFS.iter().any(|young| message.starts_with(young));
+    }
+    // Between its end and the back-off a container is just ended, as one is that a reboot has ended. Only a memory
+    // limit that was hit twice is more than that.
+    let out_of_memory = |ended: Option<&ContainerStateTerminated>| {
+        ended.is_some_and(|ended| ended.reason.as_deref() == Some(OUT_OF_MEMORY))
+    };
+    let state = container.state.as_ref().and_then(|state| state.terminated.as_ref());
+    let last_state = container.last_state.as_ref().and_then(|state| state.terminated.as_ref());
+    out_of_memory(state) && out_of_memory(last_state)
+}
+
+/// A pod that had to go because the disk was full. It stays as the proof of that, and its successor finds no place.
+fn evicted(pod: &Pod) -> Option<Failure> {
+    let status = failed(pod)?;
+    let message = status.message.as_deref().unwrap_or_default();
+    (status.reason.as_deref() == Some("Evicted") && message.contains("ephemeral-storage")).then(|| {
+        let what = format!("Kubernetes removed pod {} for want of disk space", pod.name_any());
+        Failure::new(FailureId::DiskFull, what).evidence(message)
+    })
+}
+
+/// initdb runs in a Job that is tried again for eleven minutes; the first failed pod tells the same at once.
+fn job(pod: &Pod) -> Option<Failure> {
+    failed(pod)?;
+    let role = pod.labels().get(JOB_ROLE)?;
+    let what = format!("{role} of {} failed", pod.labels().get(CLUSTER).map_or("", String::as_str));
+    let failure = Failure::new(FailureId::NodeBroken, what);
+    let ended = containers(pod).find_map(|container| {
+        last_end(container).filter(|ended| ended.exit_code != 0).map(|ended| (container.name.as_str(), ended))
+    });
+    Some(match ended {
+        Some((name, ended)) => with_end(failure, ended, &format!("container {name}: {}", in_words(ended))),
+        None => failure,
+    })
+}
+
+/// Whether a pod is ready and stays; if not, what it is doing.
+pub(crate) fn ready(pod: &Pod) -> Result<(), String> {
+    if is_leaving(pod) {
+        return Err("it is being removed".to_owned());
+    }
+    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
+    match conditions.iter().find(|condition| condition.type_ == "Ready") {
+        Some(ready) if ready.status == "True" => Ok(()),
+        Some(ready) => Err(ready.message.clone().unwrap_or_else(|| "its containers are starting".to_owned())),
+        None => Err("it has not been started yet".to_owned()),
+    }
+}
+
+/// The scheduler's words if it finds no Kubernetes node for the pod, and none will come. A volume that is being made
+/// and a taint pass: Kubernetes taints each node that is not ready yet, and does not say here which taint it is.
 pub(crate) fn unschedulable(pod: &Pod) -> Option<Failure> {
     let conditions = pod.status.as_ref()?.conditions.as_deref()?;
     let scheduled = conditions.iter().find(|condition| condition.type_ == "PodScheduled")?;
-    if scheduled.status != "False" || scheduled.reason.as_deref() != Some("Unschedulable") {
+    if is_leaving(pod) || scheduled.status != "False" || scheduled.reason.as_deref() != Some("Unschedulable") {
         return None;
     }
-    let what = format!("no Kubernetes node has room for pod {}", pod.name_any());
-    Some(Failure::new(FailureId::NodeUnschedulable, what).evidence(scheduled.message.as_deref().unwrap_or_default()))
+    let message = scheduled.message.as_deref().unwrap_or_default();
+    let failure = |what: &str| {
+        Failure::new(FailureId::NodeUnschedulable, format!("{what} pod {}", pod.name_any())).evidence(message)
+    };
+    if message.contains("Insufficient memory") || message.contains("Insufficient cpu") {
+        Some(failure("no Kubernetes node has room for"))
+    } else if message.contains("didn't match Pod's node affinity/selector") {
+        let hint = "remove its node selector and affinity, or label a Kubernetes node accordingly";
+        Some(failure("no Kubernetes node is allowed for").hint(hint))
+    } else {
+        None
+    }
+}
+
+/// A pod that is being deleted: what is wrong with it will be gone with it.
+fn is_leaving(pod: &Pod) -> bool {
+    pod.metadata.deletion_timestamp.is_some()
+}
+
+/// The status of a pod that ended badly and is not started again.
+fn failed(pod: &Pod) -> Option<&PodStatus> {
+    pod.status.as_ref().filter(|status| status.phase.as_deref() == Some("Failed"))
+}
+
+fn waiting(container: &ContainerStatus) -> Option<&ContainerStateWaiting> {
+    container.state.as_ref()?.waiting.as_ref()
+}
+
+/// How a container ended, now or the last time; `None` if it never has.
+fn last_end(container: &ContainerStatus) -> Option<&ContainerStateTerminated> {
+    let ended = container.state.as_ref().and_then(|state| state.terminated.as_ref());
+    ended.or_else(|| container.last_state.as_ref()?.terminated.as_ref())
+}
+
+fn in_words(ended: &ContainerStateTerminated) -> String {
+    format!("exit code {}, {}", ended.exit_code, ended.reason.as_deref().unwrap_or("Error"))
+}
+
+/// Adds how a container ended, and what to do if that tells it.
+fn with_end(failure: Failure, ended: &ContainerStateTerminated, words: &str) -> Failure {
+    let failure = failure.evidence(words);
+    if ended.reason.as_deref() == Some(OUT_OF_MEMORY) {
+        return failure.hint("its memory limit is too low for what it does: raise the limit");
+    }
+    failure
 }
 
 fn containers(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {
@@ -76,3 +217,7 @@ fn containers(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {
     let main = status.and_then(|status| status.container_statuses.as_deref()).unwrap_or_default();
     init.iter().chain(main)
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests;

@@ -11,6 +11,10 @@ pub(crate) fn deployment(deployment: &Deployment) -> Result<(), String> {
     if status.observed_generation.unwrap_or_default() < generation {
         return Err("its controller has not seen it yet".to_owned());
     }
+    // Kubernetes calls a Deployment of no pods available; nothing that is waited for works without one.
+    if wanted == 0 {
+        return Err("it is scaled to zero".to_owned());
+    }
     let (updated, available) = (status.updated_replicas.unwrap_or(0), status.available_replicas.unwrap_or(0));
     if updated >= wanted && available >= wanted {
         return Ok(());
@@ -18,7 +22,7 @@ pub(crate) fn deployment(deployment: &Deployment) -> Result<(), String> {
     Err(format!("{} of {wanted} pods available", updated.min(available)))
 }
 
-/// Whether a Kubernetes node is ready; if not, what it says of itself.
+/// Whether a Kubernetes node is ready; if not, what it says of itself. A kubelet that died says so fifty seconds later.
 pub(crate) fn node(node: &Node) -> Result<(), String> {
     let conditions = node.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
     match conditions.iter().find(|condition| condition.type_ == "Ready") {
@@ -30,3 +34,6 @@ pub(crate) fn node(node: &Node) -> Result<(), String> {
         None => Err("its kubelet has not reported yet".to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests;

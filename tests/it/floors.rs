@@ -27,7 +27,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("reqwest", &["download"]),
     ("rustls", &["download"]),
     ("tar", &["download"]),
-    ("flate2", &["download"]),
+    ("flate2", &["download", "kubernetes"]),
     ("kube", &["kubernetes", "verdict", "sql", "steps"]),
     ("process::Command", &["process", "tools", "steps"]),
     ("tokio::process", &["process"]),

@@ -1,6 +1,8 @@
 //! The facts, one function each.
 
 use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -45,6 +47,48 @@ pub(crate) fn from_nothing_to_the_proof(lab: &Lab) {
     assert_proof(&event(&events, "proof")["matrix"]);
     lab.assert_users_kubeconfig_is_untouched();
     assert_eq!(lab.sql("n3", "SELECT to_regclass('pgedge_bootstrap_proof') IS NULL"), "t", "the proof left its table");
+}
+
+/// Sends the program an interrupt while helm waits for the nodes, then runs it again.
+pub(crate) fn an_interrupted_install_goes_on_where_it_was(lab: &Lab) {
+    let mut up =
+        lab.up_command(&["--local", "--output", "json", "--name", NAME]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(up.stdout.take().unwrap()).lines();
+    let nodes_start = |line: &String| {
+        let event: Value = serde_json::from_str(line).unwrap();
+        event["step"] == "release"
+            && event["reason"].as_str().is_some_and(|reason| reason.contains("setting up primary"))
+    };
+    assert!(lines.by_ref().map(Result::unwrap).any(|line| nodes_start(&line)), "the chart was never installed");
+    let interrupt = Command::new("kill").args(["-INT", &up.id().to_string()]).status().unwrap();
+    assert!(interrupt.success());
+    assert_eq!(up.wait().unwrap().code(), Some(130));
+    let release = lab.tool(&["helm", "list", "--output", "json"]);
+    assert!(release.stdout.contains("pending-install"), "{}", release.stdout);
+    let again = lab.run(&["--local", "--output", "json"]);
+    assert_eq!(again.code, 0, "{}\n{}", again.stdout, again.stderr);
+    assert_proof(&event(&events(&again.stdout), "proof")["matrix"]);
+    assert_eq!(lab.run(&["down", "--purge"]).code, 0);
+}
+
+/// A cluster whose API server is away and does not come back: kubelet, which would start it, is stopped.
+pub(crate) fn a_cluster_that_does_not_become_ready_is_told(lab: &Lab) {
+    let inside = |command: &[&str]| {
+        let container = format!("{NAME}-control-plane");
+        lab.docker(&[&["exec", &container][..], command].concat())
+    };
+    assert_eq!(inside(&["systemctl", "stop", "kubelet"]).code, 0);
+    assert_eq!(inside(&["sh", "-c", "crictl stop $(crictl ps --quiet --name kube-apiserver)"]).code, 0);
+    let up = lab.run(&["--local"]);
+    assert_eq!(inside(&["systemctl", "start", "kubelet"]).code, 0);
+    assert_eq!(up.code, 1, "{}", up.stderr);
+    assert!(
+        up.stderr.contains("(cluster-not-ready)") && up.stderr.contains("the Kubernetes API does not answer"),
+        "{}",
+        up.stderr
+    );
+    let again = lab.run(&["--local"]);
+    assert_eq!(again.code, 0, "{}", again.stderr);
 }
 
 pub(crate) fn a_second_up_changes_nothing_and_proves_again(lab: &Lab) {

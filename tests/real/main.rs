@@ -30,6 +30,7 @@ const FACTS: &[Fact] = &[
         "a_cluster_that_is_not_ours_is_refused_and_left_alone",
         facts::a_cluster_that_is_not_ours_is_refused_and_left_alone,
     ),
+    ("an_interrupted_install_goes_on_where_it_was", facts::an_interrupted_install_goes_on_where_it_was),
     ("from_nothing_to_the_proof", facts::from_nothing_to_the_proof),
     ("a_second_up_changes_nothing_and_proves_again", facts::a_second_up_changes_nothing_and_proves_again),
     ("verify_says_that_everything_holds", facts::verify_says_that_everything_holds),

@@ -1,0 +1,30 @@
+# Two-word targets over scripts. `make demo` and `make test` do all the set-up on a fresh machine.
+
+.PHONY: help demo test lint unit lab real build release
+
+help: ## what can be made
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand --tabs=18
+
+demo: ## build the binary and do the main job, to the replication proof
+	@scripts/demo
+
+test: ## everything: lint, unit, whole-program, lab
+	@scripts/test
+
+lint: ## formatting, clippy, dependencies, shell, Go
+	@scripts/lint
+
+unit: ## the tests that need no docker
+	@cargo test --locked
+
+lab: ## build and start the lab, a real Kubernetes from package registries
+	@tests/lab/lab up
+
+real: ## the real binary in the lab
+	@cargo test --locked --test real
+
+build: ## the binary for this machine, for development
+	@cargo build --locked
+
+release: ## the binary as it is released
+	@cargo build --locked --release

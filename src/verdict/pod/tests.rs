@@ -1,0 +1,303 @@
+use super::*;
+use crate::verdict::recorded;
+
+/// The id, the summary and the advice of what [`broken`] finds.
+fn found(pod: &Pod) -> Option<(FailureId, String, String)> {
+    broken(pod).map(|failure| (failure.id(), failure.summary().to_owned(), failure.advice().to_owned()))
+}
+
+/// The advice that a failed pull ends with, the same at the first failure and in the back-off after it; `None` if the
+/// pull is waited for.
+fn advice_on_pull(situation: &str) -> Option<String> {
+    let [first, later] = ["pod-at-first", "pod-later"].map(|name| {
+        let pod: Pod = recorded::object(&format!("{situation}/{name}"));
+        let image =
+            pod.status.as_ref().and_then(|status| status.container_statuses.as_ref()?.first()).map(|c| &c.image);
+        let what = image.map(|image| format!("the image {image} cannot be pulled"));
+        found(&pod).map(|(id, summary, advice)| {
+            assert_eq!((id, Some(summary)), (FailureId::ImagePullFailed, what), "{situation}/{name}");
+            advice
+        })
+    });
+    assert_eq!(first, later, "{situation}");
+    first
+}
+
+fn assert_pull_is_broken(situation: &str, wanted: &str) {
+    let advice = advice_on_pull(situation);
+    assert!(advice.as_deref().is_some_and(|advice| advice.contains(wanted)), "{situation}: {advice:?}");
+}
+
+fn unschedulable_in(file: &str) -> Option<String> {
+    let pod: Pod = recorded::object(file);
+    assert!(broken(&pod).is_none(), "{file}");
+    unschedulable(&pod).map(|failure| {
+        assert_eq!(failure.id(), FailureId::NodeUnschedulable);
+        assert!(failure.seen().iter().any(|seen| seen.contains("nodes are available")), "{:?}", failure.seen());
+        failure.summary().to_owned()
+    })
+}
+
+fn leave(mut pod: Pod) -> Pod {
+    let leaving: Pod = recorded::object("12g-pod-terminating-livelocked/pod");
+    pod.metadata.deletion_timestamp = leaving.metadata.deletion_timestamp;
+    pod
+}
+
+// ---- what is as it should be ----
+
+#[test]
+fn a_healthy_pod_is_not_broken() {
+    for name in ["pod-pgedge-n1-1", "pod-cnpg-controller-manager"] {
+        let pod: Pod = recorded::object(&format!("01-healthy/{name}"));
+        assert!(broken(&pod).is_none() && unschedulable(&pod).is_none(), "{name}");
+    }
+}
+
+#[test]
+fn a_pod_whose_secret_is_not_written_yet_is_waited_for() {
+    let pod: Pod = recorded::object("02-install-timeline/pod-init-spock");
+    assert!(broken(&pod).is_none() && unschedulable(&pod).is_none());
+}
+
+#[test]
+fn a_container_whose_config_map_is_absent_is_waited_for() {
+    let pod: Pod = recorded::object("12c-configmap-missing/pod");
+    assert!(broken(&pod).is_none() && unschedulable(&pod).is_none());
+}
+
+// ---- image pulls ----
+
+#[test]
+fn a_pull_that_answers_401_is_broken_at_once() {
+    assert_pull_is_broken("03a-image-401", "private or was withdrawn");
+}
+
+#[test]
+fn a_pull_that_answers_403_is_broken_at_once() {
+    assert_pull_is_broken("03b-image-403-token", "private or was withdrawn");
+    assert_pull_is_broken("03c-image-403-manifest", "private or was withdrawn");
+}
+
+#[test]
+fn a_pull_that_answers_404_is_broken_at_once() {
+    assert_pull_is_broken("03d-image-404", "does not have this image");
+}
+
+#[test]
+fn a_registry_that_says_429_is_waited_for() {
+    assert_eq!(advice_on_pull("03e-image-429"), None);
+}
+
+#[test]
+fn a_registry_that_fails_is_waited_for() {
+    assert_eq!(advice_on_pull("03f-image-500"), None);
+    assert_eq!(advice_on_pull("03g-image-503"), None);
+}
+
+#[test]
+fn a_registry_that_cannot_be_reached_is_waited_for() {
+    assert_eq!(advice_on_pull("03h-image-connection-refused"), None);
+    assert_eq!(advice_on_pull("03j-image-dns-failure"), None);
+    assert_eq!(advice_on_pull("03o-image-no-route"), None);
+}
+
+#[test]
+fn a_registry_with_a_certificate_of_strangers_is_broken_at_once() {
+    assert_pull_is_broken("03i-image-tls-unknown-authority", "--ca-file FILE");
+}
+
+#[test]
+fn an_image_for_another_processor_is_broken_at_once() {
+    assert_pull_is_broken("03k-image-wrong-platform", "this machine's processor");
+}
+
+#[test]
+fn a_page_in_the_place_of_a_manifest_is_broken_at_once() {
+    assert_pull_is_broken("03m-image-html-instead-of-manifest", "a proxy or a login page");
+}
+
+#[test]
+fn a_layer_with_wrong_bytes_is_waited_for() {
+    assert_eq!(advice_on_pull("03n-image-layer-checksum-mismatch"), None);
+}
+
+#[test]
+fn a_mirror_that_does_not_speak_tls_is_broken_at_once() {
+    assert_pull_is_broken("03p-image-https-to-plain-http", "http://");
+}
+
+#[test]
+fn a_registry_that_hangs_up_is_waited_for() {
+    let message = "failed to resolve reference \"ghcr.io/a/b:1\": failed to do request: Head \"https://ghcr.io/v2/a/b/manifests/1\": EOF";
+    assert_eq!(lasting(message), None);
+}
+
+#[test]
+fn an_absent_image_under_cloudnativepg_is_broken_at_once() {
+    let pod: Pod = recorded::object("03q-image-notfound-under-cnpg/pod-initdb");
+    assert!(found(&pod).is_some_and(|(id, summary, _)| {
+        id == FailureId::ImagePullFailed && summary.contains("broken404.example/pgedge/pgedge-postgres:18.9")
+    }));
+}
+
+#[test]
+fn a_name_that_no_image_can_have_is_broken_at_once() {
+    let pod: Pod = recorded::object("03r-image-never-and-invalid-name/pod-badname");
+    let what = "the image ghcr.io/pgEdge/UPPER:1 cannot be pulled".to_owned();
+    assert_eq!(found(&pod), Some((FailureId::ImagePullFailed, what, "correct the name of the image".to_owned())));
+    let seen = broken(&pod).map(|failure| failure.seen().join(" ")).unwrap_or_default();
+    assert!(seen.contains("repository name (pgEdge/UPPER) must be lowercase"), "{seen}");
+}
+
+#[test]
+fn an_absent_image_that_must_not_be_pulled_is_broken_at_once() {
+    let pod: Pod = recorded::object("03r-image-never-and-invalid-name/pod-never");
+    assert!(found(&pod).is_some_and(|(id, _, advice)| {
+        id == FailureId::ImagePullFailed && advice.contains("load the image into the Kubernetes nodes")
+    }));
+}
+
+// ---- the scheduler ----
+
+#[test]
+fn a_pod_for_which_there_is_no_memory_or_cpu_is_unschedulable() {
+    for (file, pod) in
+        [("04a-unschedulable-memory/pod", "pg-1-initdb-dkfpn"), ("04b-unschedulable-cpu/pod", "pg-1-initdb-9s69g")]
+    {
+        assert_eq!(unschedulable_in(file), Some(format!("no Kubernetes node has room for pod {pod}")));
+    }
+}
+
+#[test]
+fn a_pod_whose_node_selector_fits_no_node_is_unschedulable() {
+    let what = "no Kubernetes node is allowed for pod pg-1-initdb-sd6ms";
+    assert_eq!(unschedulable_in("04c-unschedulable-node-selector/pod").as_deref(), Some(what));
+}
+
+#[test]
+fn a_taint_is_waited_for() {
+    assert_eq!(unschedulable_in("04d-unschedulable-taint/pod"), None);
+    assert_eq!(unschedulable_in("12h-disk-pressure-evicted/pod-latecomer"), None);
+}
+
+#[test]
+fn a_volume_that_is_not_bound_yet_is_waited_for() {
+    assert_eq!(unschedulable_in("04e-pvc-storageclass-missing/pod"), None);
+    assert_eq!(unschedulable_in("04f-pvc-provisioner-absent/pod"), None);
+}
+
+// ---- containers that end ----
+
+#[test]
+fn a_memory_limit_that_is_hit_again_and_again_is_broken() {
+    let pod: Pod = recorded::object("05a-oomkilled-container/pod-childexit");
+    let what = "container main of pod childexit ends again and again".to_owned();
+    let hint = "its memory limit is too low for what it does: raise the limit".to_owned();
+    assert_eq!(found(&pod), Some((FailureId::NodeBroken, what, hint)));
+    let seen = broken(&pod).map(|failure| failure.seen().to_vec());
+    assert_eq!(seen, Some(vec!["last exit code 137, OOMKilled, 3 restarts".to_owned()]));
+}
+
+#[test]
+fn a_container_that_survives_a_killed_child_is_not_broken() {
+    assert_eq!(found(&recorded::object("05a-oomkilled-container/pod-child")), None);
+}
+
+#[test]
+fn a_database_that_comes_back_after_it_was_killed_is_waited_for() {
+    assert_eq!(found(&recorded::object("05b-oom-postgres-backend-killed/pod")), None);
+}
+
+#[test]
+fn a_failed_initdb_is_broken_at_once() {
+    for situation in ["06a-initdb-sql-error", "06b-guc-unknown", "06c-guc-invalid-value", "06d-preload-library-missing"]
+    {
+        let failure = broken(&recorded::object(&format!("{situation}/pod")));
+        let failure = failure.as_ref().map(|failure| (failure.id(), failure.summary(), failure.seen().join("\n")));
+        let seen = "container initdb: exit code 1, Error".to_owned();
+        assert_eq!(failure, Some((FailureId::NodeBroken, "initdb of pg failed", seen)), "{situation}");
+    }
+}
+
+#[test]
+fn a_failed_pod_of_no_cloudnativepg_job_is_not_judged() {
+    let mut pod: Pod = recorded::object("06a-initdb-sql-error/pod");
+    pod.labels_mut().remove(JOB_ROLE);
+    assert_eq!(found(&pod), None);
+}
+
+#[test]
+fn a_container_that_ends_again_and_again_is_broken() {
+    for (file, words) in [
+        ("12a-crashloopbackoff/pod", "last exit code 3, Error, 7 restarts"),
+        ("12b-exec-format-error/pod", "last exit code 1, Error, 7 restarts"),
+        ("12b-exec-format-error/pod-through-a-shell", "last exit code 127, Error, 7 restarts"),
+    ] {
+        let failure = broken(&recorded::object(file));
+        let failure = failure.as_ref().map(|failure| (failure.id(), failure.seen().join("\n")));
+        assert_eq!(failure, Some((FailureId::NodeBroken, words.to_owned())), "{file}");
+    }
+}
+
+#[test]
+fn the_first_failures_of_a_container_are_waited_for() {
+    let mut pod: Pod = recorded::object("12a-crashloopbackoff/pod");
+    main_container(&mut pod).restart_count = FAILURES_ALLOWED;
+    assert_eq!(found(&pod), None);
+}
+
+/// The back-offs are those of the same pod's first minute.
+#[test]
+fn the_first_failures_after_many_old_ones_are_waited_for() {
+    for (back_off, is_broken) in [("10s", false), ("20s", false), ("40s", true), ("1m20s", true)] {
+        let mut pod: Pod = recorded::object("12a-crashloopbackoff/pod");
+        let waiting = main_container(&mut pod).state.as_mut().and_then(|state| state.waiting.as_mut()).unwrap();
+        waiting.message = waiting.message.take().map(|message| message.replace("5m0s", back_off));
+        assert_eq!(broken(&pod).is_some(), is_broken, "{back_off}");
+    }
+}
+
+#[test]
+fn a_program_that_is_not_in_the_image_is_broken_at_once() {
+    let mut pod: Pod = recorded::object("12j-run-container-error/pod");
+    main_container(&mut pod).restart_count = 0;
+    let failure = broken(&pod);
+    let failure = failure.as_ref().map(|failure| (failure.id(), failure.summary(), failure.advice()));
+    let hint = "the image docker.io/lab/busybox:1 does not hold the program: use another image";
+    assert_eq!(failure, Some((FailureId::NodeBroken, "container main of pod pid1 cannot be started", hint)));
+}
+
+// ---- pods that go or are gone ----
+
+#[test]
+fn a_pod_that_is_being_deleted_is_not_judged() {
+    for file in [
+        "12d-pod-stuck-terminating-finalizer/pod",
+        "12g-pod-terminating-livelocked/pod",
+        "12i-node-notready-kubelet-stopped/pod",
+    ] {
+        assert_eq!(found(&recorded::object(file)), None, "{file}");
+    }
+    for file in [
+        "03d-image-404/pod-later",
+        "06a-initdb-sql-error/pod",
+        "12a-crashloopbackoff/pod",
+        "12h-disk-pressure-evicted/pod-evicted",
+    ] {
+        assert!(broken(&recorded::object(file)).is_some(), "{file}");
+        assert_eq!(found(&leave(recorded::object(file))), None, "{file}");
+    }
+    assert!(unschedulable(&leave(recorded::object("04a-unschedulable-memory/pod"))).is_none());
+}
+
+#[test]
+fn a_pod_that_went_because_the_disk_is_full_is_broken() {
+    let failure = broken(&recorded::object("12h-disk-pressure-evicted/pod-evicted"));
+    let failure = failure.as_ref().map(|failure| (failure.id(), failure.summary()));
+    assert_eq!(failure, Some((FailureId::DiskFull, "Kubernetes removed pod tainted for want of disk space")));
+}
+
+fn main_container(pod: &mut Pod) -> &mut ContainerStatus {
+    pod.status.as_mut().and_then(|status| status.container_statuses.as_mut()?.first_mut()).unwrap()
+}
