@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use tokio::task::JoinSet;
@@ -14,6 +14,9 @@ use crate::event::{Event, Reporter, RunningStep, SCHEMA, StepReporter};
 use crate::failure::{Failure, FailureId};
 use crate::plan::Plan;
 use crate::step::{Observation, StepId};
+
+/// Between two attempts at a step that slips back. An attempt itself waits for what can be waited for.
+const SETTLE: Duration = Duration::from_millis(500);
 
 /// What steps are looked at and made true in. The product has one, the engine's tests have others.
 pub(crate) trait World: Send + Sync + 'static {
@@ -119,19 +122,24 @@ async fn hold<W: World>(world: &W, step: StepId, reporter: Arc<dyn Reporter>) ->
 
 async fn observe_apply_observe<W: World>(world: &W, step: StepId, reporter: &StepReporter) -> Result<(String, bool)> {
     let look = async || world.observe(step).await.with_context(|| format!("while looking whether {}", step.title()));
-    let before = look().await?;
-    if let Observation::Done(detail) = before {
-        return Ok((detail, false));
-    }
-    reporter.waiting(before.detail());
-    world.apply(step, reporter).await?;
     match look().await? {
-        Observation::Done(detail) => Ok((detail, true)),
-        other => {
-            let what = format!("still not true after everything was done for it: {}", step.title());
-            Err(Failure::new(FailureId::StepDoesNotHold, what)
-                .evidence(format!("{}: {}", other.word(), other.detail()))
-                .into())
+        Observation::Done(detail) => return Ok((detail, false)),
+        other => reporter.waiting(other.detail()),
+    }
+    loop {
+        world.apply(step, reporter).await?;
+        match look().await? {
+            Observation::Done(detail) => return Ok((detail, true)),
+            // It held and slipped back, as pods do while a cluster settles: the deadline is the limit.
+            Observation::Waiting(why) => {
+                reporter.waiting(why);
+                tokio::time::sleep(SETTLE).await;
+            }
+            other => {
+                let what = format!("still not true after everything was done for it: {}", step.title());
+                let seen = format!("{}: {}", other.word(), other.detail());
+                return Err(Failure::new(FailureId::StepDoesNotHold, what).evidence(seen).into());
+            }
         }
     }
 }

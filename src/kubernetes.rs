@@ -44,9 +44,14 @@ pub(crate) async fn client(kubeconfig: &Path) -> Result<kube::Client> {
 
 /// Turns an API error into a failure with the server's words.
 pub(crate) fn refused(what: impl Into<String>, error: &kube::Error) -> anyhow::Error {
-    let seen = match error {
-        kube::Error::Api(status) => format!("{} {}: {}", status.code, status.reason, status.message),
-        other => other.to_string(),
-    };
-    Failure::new(FailureId::KubernetesRefused, what).evidence(seen).into()
+    Failure::new(FailureId::KubernetesRefused, what).evidence(words(error)).into()
+}
+
+/// What an API error says to a person: the server's message, or what is at the bottom of a failed connection.
+pub(crate) fn words(error: &kube::Error) -> String {
+    if let kube::Error::Api(status) = error {
+        return status.message.clone();
+    }
+    let causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+    causes.last().map_or_else(|| error.to_string(), ToString::to_string)
 }

@@ -19,6 +19,10 @@ enum Behaviour {
     FailsAfterSeconds(u64),
     NeverEnds,
     ChangesNothing,
+    /// Holds only after it was applied so many times, and is on its way until then.
+    SlipsBack {
+        times: usize,
+    },
 }
 
 #[derive(Default)]
@@ -51,6 +55,11 @@ impl World for Simulation {
     async fn observe(&self, step: StepId) -> Result<Observation> {
         tokio::task::yield_now().await;
         let holds = self.state().holds.contains(&step);
+        if let Some(Behaviour::SlipsBack { times }) = self.behaviours.get(&step) {
+            let applied = self.applied().iter().filter(|applied| **applied == step).count();
+            let on_its_way = Observation::Waiting(format!("applied {applied} times"));
+            return Ok(if applied < *times { on_its_way } else { Observation::Done("settled".into()) });
+        }
         Ok(if holds { Observation::Done("holds".into()) } else { Observation::Missing("absent".into()) })
     }
 
@@ -67,7 +76,7 @@ impl World for Simulation {
                 reporter.waiting("something that never comes");
                 std::future::pending::<()>().await;
             }
-            Behaviour::ChangesNothing => return Ok(()),
+            Behaviour::ChangesNothing | Behaviour::SlipsBack { .. } => return Ok(()),
         }
         self.state().holds.insert(step);
         Ok(())
@@ -148,6 +157,17 @@ async fn a_step_that_does_not_hold_after_its_apply_is_an_error() {
     let world = Simulation::new([(A, Behaviour::ChangesNothing)]);
     let (outcome, _) = run(&world, vec![(A, vec![])]).await;
     assert_eq!(ids(&outcome), [(A, Some(FailureId::StepDoesNotHold))]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_that_slips_back_is_applied_again_until_it_holds_or_its_deadline_comes() {
+    let world = Simulation::new([(A, Behaviour::SlipsBack { times: 3 })]);
+    let (outcome, _) = run(&world, vec![(A, vec![])]).await;
+    assert!(outcome.errors.is_empty());
+    assert_eq!(world.applied(), [A, A, A]);
+    let world = Simulation::new([(A, Behaviour::SlipsBack { times: usize::MAX })]);
+    let (outcome, _) = run(&world, vec![(A, vec![])]).await;
+    assert_eq!(ids(&outcome), [(A, Some(FailureId::StepDeadline))]);
 }
 
 #[tokio::test(start_paused = true)]

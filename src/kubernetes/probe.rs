@@ -49,8 +49,7 @@ async fn create(api: &Api<DynamicObject>, object: &Value) -> Result<(), String> 
     let parameters = PostParams { dry_run: true, ..PostParams::default() };
     match tokio::time::timeout(PATIENCE, api.create(&parameters, &object)).await {
         Ok(Ok(_)) => Ok(()),
-        Ok(Err(kube::Error::Api(status))) => Err(status.message.clone()),
-        Ok(Err(error)) => Err(error.to_string()),
+        Ok(Err(error)) => Err(super::words(&error)),
         Err(_) => Err(format!("no answer after {} s", PATIENCE.as_secs())),
     }
 }

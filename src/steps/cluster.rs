@@ -87,7 +87,7 @@ async fn look_inside(context: &Context) -> Result<String, String> {
     let nodes = nodes
         .list(&ListParams::default())
         .await
-        .map_err(|error| format!("the Kubernetes API does not answer: {error}"))?;
+        .map_err(|error| format!("the Kubernetes API does not answer: {}", kubernetes::words(&error)))?;
     let wanted = usize::from(context.options.workers) + 1;
     if nodes.items.len() < wanted {
         return Err(format!("{} of {wanted} Kubernetes nodes have joined", nodes.items.len()));
@@ -97,7 +97,7 @@ async fn look_inside(context: &Context) -> Result<String, String> {
         workload::node(node).map_err(|why| format!("Kubernetes node {name} is not ready: {why}"))?;
     }
     let classes: Api<StorageClass> = Api::all(client);
-    let classes = classes.list(&ListParams::default()).await.map_err(|error| error.to_string())?;
+    let classes = classes.list(&ListParams::default()).await.map_err(|error| kubernetes::words(&error))?;
     let is_default = |class: &StorageClass| {
         class
             .metadata

@@ -43,6 +43,7 @@ const FACTS: &[Fact] = &[
     ),
     ("a_stopped_cluster_is_started_and_proven_again", facts::a_stopped_cluster_is_started_and_proven_again),
     ("a_paused_cluster_is_woken", facts::a_paused_cluster_is_woken),
+    ("a_cluster_that_does_not_become_ready_is_told", facts::a_cluster_that_does_not_become_ready_is_told),
     (
         "down_leaves_nothing_and_the_users_kubeconfig_as_it_was",
         facts::down_leaves_nothing_and_the_users_kubeconfig_as_it_was,
