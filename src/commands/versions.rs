@@ -28,7 +28,7 @@ pub(super) fn run(common: &Common) -> Result<Verdict> {
 fn text(pins: &Pins, platform: Platform) -> Result<String> {
     let mut lines = Vec::new();
     let mut line = |what: &str, version: &str, how: &str, source: &str| {
-        lines.push(format!("{what:<24} {version:<34} {how:<24} {source}\n"));
+        lines.push(format!("{what:<30} {version:<30} {how:<24} {source}\n"));
     };
     line("WHAT", "VERSION", "VERIFIED BY", "SOURCE");
     let short = |sum: &str| format!("sha256 {}…", &sum[..12]);

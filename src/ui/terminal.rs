@@ -74,7 +74,12 @@ impl Reporter for Terminal {
                 self.remove(*step);
                 let took =
                     if *changed { format!(" {}", style(format!("{seconds:.1} s")).dim()) } else { String::new() };
-                self.line(&format!("{} {} {}{took}", style("✓").green(), step.title(), style(detail).dim()));
+                self.line(&format!(
+                    "{} {}: {}",
+                    style("✓").green(),
+                    step.title(),
+                    style(format!("{detail}{took}")).dim()
+                ));
             }
             Event::StepFailed { step, id, summary, evidence, hint, seconds } => {
                 self.remove(*step);
