@@ -5,6 +5,7 @@
 
 mod client;
 mod fetch;
+mod partial;
 mod store;
 mod unpack;
 

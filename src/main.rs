@@ -29,12 +29,14 @@ mod ui;
 // The vocabulary.
 mod event;
 mod failure;
+mod image;
 mod matrix;
 mod options;
 mod pins;
 mod places;
 mod platform;
 mod step;
+mod sum;
 
 use std::process::ExitCode;
 use std::time::Duration;

@@ -4,14 +4,15 @@
 //! not understood is an error and never skipped, because what is not pinned must not be run.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, FailureId};
+use crate::image::ImageName;
 use crate::platform::Platform;
+use crate::sum::{Digest, Sha256};
 
 /// The one layout of the file that this program understands.
 const SCHEMA: u32 = 1;
@@ -221,114 +222,6 @@ impl ImagePin {
     }
 }
 
-/// A full image name with its registry's host and a tag: `ghcr.io/pgedge/pgedge-postgres:18.4-…`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ImageName {
-    text: String,
-    host_end: usize,
-}
-
-impl ImageName {
-    fn parse(text: &str) -> Result<Self> {
-        let (host, rest) = text.split_once('/').with_context(|| format!("image {text:?} names no registry"))?;
-        anyhow::ensure!(host.contains('.') || host.contains(':'), "image {text:?} names no registry host");
-        anyhow::ensure!(rest.contains(':') && !rest.contains('@'), "image {text:?} must have a tag and no digest");
-        Ok(Self { text: text.to_owned(), host_end: host.len() })
-    }
-
-    /// `ghcr.io`
-    pub(crate) fn registry(&self) -> &str {
-        &self.text[..self.host_end]
-    }
-
-    /// `pgedge/pgedge-postgres`
-    pub(crate) fn path(&self) -> &str {
-        let path_and_tag = &self.text[self.host_end + 1..];
-        path_and_tag.rsplit_once(':').map_or(path_and_tag, |(path, _)| path)
-    }
-
-    pub(crate) fn tag(&self) -> &str {
-        self.text.rsplit_once(':').map_or("", |(_, tag)| tag)
-    }
-}
-
-impl fmt::Display for ImageName {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.text)
-    }
-}
-
-impl<'de> Deserialize<'de> for ImageName {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::parse(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
-    }
-}
-
-/// A SHA-256 sum: 64 lower-case hexadecimal digits.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Sha256(String);
-
-impl Sha256 {
-    pub(crate) fn parse(text: &str) -> Result<Self> {
-        let hexadecimal = text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        anyhow::ensure!(hexadecimal, "{text:?} is not a sha256 sum of 64 lower-case hexadecimal digits");
-        Ok(Self(text.to_owned()))
-    }
-
-    /// The sum of 32 raw bytes, as a hash function returns them.
-    pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
-        use fmt::Write as _;
-        let mut text = String::with_capacity(64);
-        for byte in bytes {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{byte:02x}");
-        }
-        Self(text)
-    }
-
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for Sha256 {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for Sha256 {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::parse(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
-    }
-}
-
-impl Serialize for Sha256 {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
-    }
-}
-
-/// The digest of an image manifest: `sha256:` and a [`Sha256`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Digest(Sha256);
-
-impl fmt::Display for Digest {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "sha256:{}", self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for Digest {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let sum = text.strip_prefix("sha256:").ok_or_else(|| {
-            serde::de::Error::custom(format!("{text:?} is not an image digest: it does not start with sha256:"))
-        })?;
-        Sha256::parse(sum).map(Self).map_err(serde::de::Error::custom)
-    }
-}
-
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
@@ -389,23 +282,5 @@ mod tests {
             }
         }
         walk("", &serde_json::from_str(Pins::BUILT_IN).unwrap());
-    }
-
-    #[test]
-    fn an_image_name_has_a_registry_and_a_tag() {
-        let name = ImageName::parse("ghcr.io/pgedge/pgedge-postgres:18.4-spock5.0.10-standard-1").unwrap();
-        assert_eq!(name.registry(), "ghcr.io");
-        assert_eq!(name.path(), "pgedge/pgedge-postgres");
-        assert_eq!(name.tag(), "18.4-spock5.0.10-standard-1");
-        assert!(ImageName::parse("postgres:18").is_err());
-        assert!(ImageName::parse("ghcr.io/pgedge/pgedge-postgres").is_err());
-    }
-
-    #[test]
-    fn a_sum_that_is_not_64_lower_case_digits_is_refused() {
-        assert!(Sha256::parse(&"a".repeat(64)).is_ok());
-        assert!(Sha256::parse(&"A".repeat(64)).is_err());
-        assert!(Sha256::parse(&"a".repeat(63)).is_err());
-        assert!(Sha256::parse("").is_err());
     }
 }

@@ -6,6 +6,7 @@ mod host;
 mod images;
 mod nodes;
 mod operators;
+mod registries;
 mod release;
 mod replication;
 mod tools;

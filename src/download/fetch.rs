@@ -1,21 +1,20 @@
 //! One pinned file from the network into the store: resumed, retried, hashed while it is written, and thrown away if
 //! it is not what was pinned.
 
-use std::io::{Read as _, Seek as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
 use backon::BackoffBuilder as _;
-use reqwest::header::{CONTENT_RANGE, ETAG, IF_RANGE, RANGE, RETRY_AFTER};
+use reqwest::header::{CONTENT_RANGE, IF_RANGE, RANGE, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
-use sha2::{Digest as _, Sha256 as Hasher};
 
 use super::client::{Mirror, TrustedRoots};
+use super::partial::{Partial, remove_if_there};
 use super::store::{Store, blocking};
 use crate::event::StepReporter;
 use crate::failure::{self, Failure, FailureId};
-use crate::pins::Sha256;
+use crate::sum::Sha256;
 
 /// Attempts at one file; the waits between them grow from half a second to eight.
 const ATTEMPTS: usize = 6;
@@ -185,72 +184,6 @@ impl Fetcher {
     }
 }
 
-/// A file that is arriving: what is there of it, hashed.
-struct Partial {
-    file: fs_err::File,
-    hasher: Hasher,
-    length: u64,
-    etag: Option<String>,
-    /// The first bytes, to tell a web page from a program.
-    head: Vec<u8>,
-}
-
-impl Partial {
-    const HEAD: usize = 200;
-
-    fn open(path: &Path, etag: &Path) -> Result<Self> {
-        let options = fs_err::OpenOptions::new().create(true).read(true).write(true).truncate(false).open(path);
-        let file = options.map_err(failure::from_io)?;
-        let etag = fs_err::read_to_string(etag).ok();
-        let mut partial = Self { file, hasher: Hasher::new(), length: 0, etag, head: Vec::new() };
-        let mut buffer = vec![0; 1 << 20];
-        loop {
-            let read = partial.file.read(&mut buffer).map_err(failure::from_io)?;
-            if read == 0 {
-                return Ok(partial);
-            }
-            partial.take_in(&buffer[..read]);
-        }
-    }
-
-    fn sum(&self) -> Sha256 {
-        Sha256::from_bytes(&self.hasher.clone().finalize())
-    }
-
-    fn restart(&mut self) -> Result<()> {
-        self.file.set_len(0).map_err(failure::from_io)?;
-        self.file.rewind().map_err(failure::from_io)?;
-        self.hasher = Hasher::new();
-        self.length = 0;
-        self.head.clear();
-        Ok(())
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        self.file.write_all(bytes).map_err(failure::from_io)?;
-        self.take_in(bytes);
-        Ok(())
-    }
-
-    fn take_in(&mut self, bytes: &[u8]) {
-        self.hasher.update(bytes);
-        self.length += bytes.len() as u64;
-        let wanted = Self::HEAD.saturating_sub(self.head.len()).min(bytes.len());
-        self.head.extend_from_slice(&bytes[..wanted]);
-    }
-
-    /// Keeps a strong ETag beside the partial file, so that a resumed download asks for the same edition.
-    fn remember_etag(&mut self, path: &Path, response: &Response) -> Result<()> {
-        let strong =
-            response.headers().get(ETAG).and_then(|value| value.to_str().ok()).filter(|etag| etag.starts_with('"'));
-        match strong {
-            Some(etag) if self.etag.as_deref() == Some(etag) => Ok(()),
-            Some(etag) => fs_err::write(path, etag).map_err(failure::from_io),
-            None => remove_if_there(path),
-        }
-    }
-}
-
 fn again(why: String) -> Attempt {
     Attempt::Again { why, after: None }
 }
@@ -305,11 +238,4 @@ fn network_error(address: &str, error: &reqwest::Error) -> Attempt {
         return Attempt::Final(failure.evidence(text).into());
     }
     again(format!("{address}: {text}"))
-}
-
-fn remove_if_there(path: &Path) -> Result<()> {
-    match fs_err::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(failure::from_io(error)),
-        _ => Ok(()),
-    }
 }

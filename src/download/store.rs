@@ -15,7 +15,7 @@ use anyhow::{Context as _, Result};
 use sha2::{Digest as _, Sha256 as Hasher};
 
 use crate::failure;
-use crate::pins::Sha256;
+use crate::sum::Sha256;
 
 const CHUNK: usize = 1 << 20;
 

@@ -8,8 +8,8 @@ use anyhow::{Context as _, Result};
 use sha2::{Digest as _, Sha256 as Hasher};
 
 use crate::failure::{self, Failure, FailureId};
-use crate::pins::Sha256;
 use crate::process;
+use crate::sum::Sha256;
 
 /// No program that is pinned comes near this; what goes beyond is not what was pinned.
 const LARGEST_PROGRAM: u64 = 1 << 30;

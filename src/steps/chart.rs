@@ -11,8 +11,9 @@ use crate::context::Context;
 use crate::download::sum_of_file;
 use crate::event::StepReporter;
 use crate::failure;
-use crate::pins::{ChartPin, Sha256};
+use crate::pins::ChartPin;
 use crate::step::Observation;
+use crate::sum::Sha256;
 
 /// Files of a few kilobytes each, all from one host.
 const PARALLEL: usize = 4;

@@ -5,11 +5,12 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use k8s_openapi::api::core::v1::Node;
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::api::{Api, ListParams};
 
+use super::registries;
 use crate::context::Context;
 use crate::event::StepReporter;
 use crate::failure::{self, Failure, FailureId};
@@ -69,7 +70,7 @@ pub(super) async fn observe(context: &Context) -> Result<Observation> {
     match look_inside(context).await {
         Ok(version) => {
             for container in &containers {
-                if let Some(why) = registries_differ(context, container).await? {
+                if let Some(why) = registries::differ(context, container).await? {
                     return Ok(Observation::Wrong(why));
                 }
             }
@@ -115,14 +116,14 @@ async fn look_inside(context: &Context) -> Result<String, String> {
 pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<()> {
     let containers = containers(context).await?;
     if !containers.is_empty() && revive(context, &containers, reporter).await? {
-        return write_registries(context).await;
+        return registries::write(context, &self::containers(context).await?).await;
     }
     if !containers.is_empty() {
         reporter.waiting("removing what is left of an unfinished cluster");
         context.docker.remove(&containers).await?;
     }
     create(context, reporter).await?;
-    write_registries(context).await?;
+    registries::write(context, &self::containers(context).await?).await?;
     ready_within(context, StepId::Cluster.deadline(), reporter).await.map_err(|why| not_ready(context, &why))
 }
 
@@ -220,56 +221,6 @@ async fn ready_within(context: &Context, patience: Duration, reporter: &StepRepo
 fn not_ready(context: &Context, why: &str) -> anyhow::Error {
     let what = format!("the cluster {:?} does not become ready", context.options.name.as_str());
     Failure::new(FailureId::ClusterNotReady, what).evidence(why).into()
-}
-
-// ---- registry mirrors ----
-
-/// Where containerd looks for the mirrors of a registry (its `hosts.toml`); read anew at every pull.
-const REGISTRIES: &str = "/etc/containerd/certs.d";
-
-fn hosts_file(context: &Context, mirror: &crate::options::RegistryMirror) -> String {
-    let authority = if context.options.ca_file.is_some() {
-        format!("  ca = \"{REGISTRIES}/{}/ca.crt\"\n", mirror.host)
-    } else {
-        String::new()
-    };
-    format!(
-        "server = \"https://{}\"\n\n[host.\"{}\"]\n  capabilities = [\"pull\", \"resolve\"]\n{authority}",
-        mirror.host, mirror.url
-    )
-}
-
-/// Why the mirrors that a Kubernetes node uses are not those of the options.
-async fn registries_differ(context: &Context, container: &Container) -> Result<Option<String>> {
-    for mirror in &context.options.registry_mirrors {
-        let file = format!("{REGISTRIES}/{}/hosts.toml", mirror.host);
-        let found = context.docker.try_exec(&container.name, &["cat", &file], QUESTION).await?;
-        if found.stdout != hosts_file(context, mirror).as_bytes() {
-            return Ok(Some(format!("Kubernetes node {} does not use the mirror of {}", container.name, mirror.host)));
-        }
-    }
-    Ok(None)
-}
-
-async fn write_registries(context: &Context) -> Result<()> {
-    let authority =
-        context.options.ca_file.as_deref().map(fs_err::read_to_string).transpose().context("cannot read --ca-file")?;
-    for container in containers(context).await? {
-        for mirror in &context.options.registry_mirrors {
-            let folder = format!("{REGISTRIES}/{}", mirror.host);
-            if let Some(authority) = &authority {
-                write_file(context, &container, &folder, "ca.crt", authority).await?;
-            }
-            write_file(context, &container, &folder, "hosts.toml", &hosts_file(context, mirror)).await?;
-        }
-    }
-    Ok(())
-}
-
-async fn write_file(context: &Context, container: &Container, folder: &str, name: &str, content: &str) -> Result<()> {
-    // The names reach the shell as arguments, not as part of its text.
-    let script = r#"mkdir -p "$1" && cat > "$1/$2.part" && mv "$1/$2.part" "$1/$2""#;
-    context.docker.exec(&container.name, &["sh", "-c", script, "sh", folder, name], content, QUESTION).await.map(drop)
 }
 
 // ---- removal ----

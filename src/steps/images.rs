@@ -10,7 +10,8 @@ use serde::Deserialize;
 use crate::context::Context;
 use crate::event::StepReporter;
 use crate::failure::{Failure, FailureId};
-use crate::pins::{ImageName, ImagePin, ImageRole};
+use crate::image::ImageName;
+use crate::pins::{ImagePin, ImageRole};
 use crate::step::Observation;
 use crate::tools::docker::Container;
 

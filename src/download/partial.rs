@@ -1,0 +1,85 @@
+//! A file while it arrives: appended to, hashed, and kept for a later run if the connection or this program ends.
+
+use std::io::{Read as _, Seek as _, Write as _};
+use std::path::Path;
+
+use anyhow::Result;
+use reqwest::Response;
+use reqwest::header::ETAG;
+use sha2::{Digest as _, Sha256 as Hasher};
+
+use crate::failure;
+use crate::sum::Sha256;
+
+/// A file that is arriving: what is there of it, hashed.
+pub(super) struct Partial {
+    pub(super) file: fs_err::File,
+    hasher: Hasher,
+    pub(super) length: u64,
+    pub(super) etag: Option<String>,
+    /// The first bytes, to tell a web page from a program.
+    pub(super) head: Vec<u8>,
+}
+
+impl Partial {
+    const HEAD: usize = 200;
+
+    pub(super) fn open(path: &Path, etag: &Path) -> Result<Self> {
+        let options = fs_err::OpenOptions::new().create(true).read(true).write(true).truncate(false).open(path);
+        let file = options.map_err(failure::from_io)?;
+        let etag = fs_err::read_to_string(etag).ok();
+        let mut partial = Self { file, hasher: Hasher::new(), length: 0, etag, head: Vec::new() };
+        let mut buffer = vec![0; 1 << 20];
+        loop {
+            let read = partial.file.read(&mut buffer).map_err(failure::from_io)?;
+            if read == 0 {
+                return Ok(partial);
+            }
+            partial.take_in(&buffer[..read]);
+        }
+    }
+
+    pub(super) fn sum(&self) -> Sha256 {
+        Sha256::from_bytes(&self.hasher.clone().finalize())
+    }
+
+    pub(super) fn restart(&mut self) -> Result<()> {
+        self.file.set_len(0).map_err(failure::from_io)?;
+        self.file.rewind().map_err(failure::from_io)?;
+        self.hasher = Hasher::new();
+        self.length = 0;
+        self.head.clear();
+        Ok(())
+    }
+
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.file.write_all(bytes).map_err(failure::from_io)?;
+        self.take_in(bytes);
+        Ok(())
+    }
+
+    fn take_in(&mut self, bytes: &[u8]) {
+        self.hasher.update(bytes);
+        self.length += bytes.len() as u64;
+        let wanted = Self::HEAD.saturating_sub(self.head.len()).min(bytes.len());
+        self.head.extend_from_slice(&bytes[..wanted]);
+    }
+
+    /// Keeps a strong ETag beside the partial file, so that a resumed download asks for the same edition.
+    pub(super) fn remember_etag(&mut self, path: &Path, response: &Response) -> Result<()> {
+        let strong =
+            response.headers().get(ETAG).and_then(|value| value.to_str().ok()).filter(|etag| etag.starts_with('"'));
+        match strong {
+            Some(etag) if self.etag.as_deref() == Some(etag) => Ok(()),
+            Some(etag) => fs_err::write(path, etag).map_err(failure::from_io),
+            None => remove_if_there(path),
+        }
+    }
+}
+
+pub(super) fn remove_if_there(path: &Path) -> Result<()> {
+    match fs_err::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(failure::from_io(error)),
+        _ => Ok(()),
+    }
+}
