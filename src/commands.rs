@@ -11,18 +11,20 @@ mod verify;
 mod versions;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Result;
 
 use crate::cli::{Cli, Command, Common, Output, Shape};
 use crate::context::Context;
-use crate::converge::Outcome;
+use crate::converge::{Outcome, World as _};
 use crate::event::Reporter;
 use crate::failure::{Failure, FailureId};
 use crate::options::Options;
 use crate::pins::Pins;
 use crate::places::Places;
 use crate::platform::Platform;
+use crate::step::{Observation, StepId};
 use crate::ui;
 
 /// How a command ended when nothing unexpected happened.
@@ -84,6 +86,15 @@ fn reporter(common: &Common) -> Arc<dyn Reporter> {
         Output::Json => ui::json(),
         Output::Text => ui::text(),
     }
+}
+
+/// A look must not take longer than a person, or a script that asks for it, waits.
+const PATIENCE: Duration = Duration::from_secs(9);
+
+/// Looks at a step for at most [`PATIENCE`].
+async fn look(context: &Context, step: StepId) -> Result<Observation> {
+    let observation = tokio::time::timeout(PATIENCE, context.observe(step)).await;
+    observation.unwrap_or_else(|_| Ok(Observation::Waiting(format!("no answer after {} s", PATIENCE.as_secs()))))
 }
 
 /// The verdict of a run whose failures the reporter has told already; an unexpected error goes on upwards.

@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 use super::Verdict;
 use crate::cli::{Output, Status};
 use crate::context::Context;
-use crate::converge::World as _;
 use crate::failure;
 use crate::options::Options;
 use crate::replication::Subscription;
@@ -19,20 +18,22 @@ pub(super) async fn run(arguments: &Status) -> Result<Verdict> {
     let context = super::context(&arguments.common, Some(&arguments.shape))?;
     let operators = [Operator::CertManager, Operator::CloudnativePg];
     let (cluster, cert_manager, cloudnative_pg, nodes, subscriptions) = tokio::join!(
-        context.observe(StepId::Cluster),
-        context.observe(StepId::Operator(operators[0])),
-        context.observe(StepId::Operator(operators[1])),
-        steps::node_health(&context),
-        steps::subscriptions(&context),
+        super::look(&context, StepId::Cluster),
+        super::look(&context, StepId::Operator(operators[0])),
+        super::look(&context, StepId::Operator(operators[1])),
+        tokio::time::timeout(super::PATIENCE, steps::node_health(&context)),
+        tokio::time::timeout(super::PATIENCE, steps::subscriptions(&context)),
     );
     let (cluster, cert_manager, cloudnative_pg) = (seen(cluster)?, seen(cert_manager)?, seen(cloudnative_pg)?);
-    let nodes = nodes.or_else(absent)?;
-    let subscriptions = subscriptions.or_else(absent)?;
+    // Without a cluster that answers there are none: that is an answer too, and the lines above it tell why.
+    let nodes = nodes.ok().and_then(Result::ok).unwrap_or_default();
+    let subscriptions = subscriptions.ok().and_then(Result::ok).unwrap_or_default();
     let pairs = usize::from(context.options.nodes) * usize::from(context.options.nodes - 1);
     let replicating = subscriptions.iter().filter(|subscription| subscription.status == "replicating").count();
     let good = cluster.is_done()
         && cert_manager.is_done()
         && cloudnative_pg.is_done()
+        && !nodes.is_empty()
         && nodes.iter().all(|node| matches!(node.verdict, Health::Ready(_)))
         && replicating == pairs;
     match arguments.common.output {
@@ -76,11 +77,6 @@ fn seen(look: Result<Observation>) -> Result<Observation> {
         Some(found) => Ok(Observation::Wrong(format!("{} ({})", found.summary(), found.id()))),
         None => Err(error),
     })
-}
-
-/// Without a cluster there are no nodes: that is an answer. The operators' lines tell why.
-fn absent<T>(_: anyhow::Error) -> Result<Vec<T>> {
-    Ok(Vec::new())
 }
 
 fn in_words(observation: &Observation) -> String {

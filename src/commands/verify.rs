@@ -1,20 +1,14 @@
 //! `verify`: what holds and what does not, without changing anything.
 
-use std::time::Duration;
-
 use anyhow::Result;
 use serde_json::json;
 
 use super::Verdict;
 use crate::cli::{Output, Verify};
-use crate::converge::World as _;
 use crate::failure;
 use crate::plan::Plan;
-use crate::step::{Observation, Stage, StepId};
+use crate::step::{Stage, StepId};
 use crate::ui;
-
-/// A look must not take longer than a person, or a script that asks for it, waits.
-const PATIENCE: Duration = Duration::from_secs(9);
 
 pub(super) async fn run(arguments: &Verify) -> Result<Verdict> {
     let context = super::context(&arguments.common, Some(&arguments.shape))?;
@@ -23,10 +17,7 @@ pub(super) async fn run(arguments: &Verify) -> Result<Verdict> {
     } else {
         arguments.steps.clone()
     };
-    let looks = steps.iter().map(|step| async {
-        let look = tokio::time::timeout(PATIENCE, context.observe(*step)).await;
-        look.unwrap_or_else(|_| Ok(Observation::Waiting(format!("no answer after {} s", PATIENCE.as_secs()))))
-    });
+    let looks = steps.iter().map(|step| super::look(&context, *step));
     let found = futures::future::join_all(looks).await;
     let mut good = true;
     let mut rows = Vec::new();

@@ -25,6 +25,9 @@ use crate::verdict::workload;
 /// 10 to 20 s.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// A healthy API server answers in milliseconds, one that has just started in seconds.
+const ANSWER: Duration = Duration::from_secs(10);
+
 const QUESTION: Duration = Duration::from_secs(30);
 
 const DEFAULT_CLASS: &str = "storageclass.kubernetes.io/is-default-class";
@@ -81,8 +84,13 @@ pub(super) async fn observe(context: &Context) -> Result<Observation> {
     }
 }
 
-/// The version of a cluster that can be used, or what it lacks.
+/// The version of a cluster that can be used, or what it lacks. An API server that hangs lacks an answer.
 async fn look_inside(context: &Context) -> Result<String, String> {
+    let look = tokio::time::timeout(ANSWER, look_without_limit(context)).await;
+    look.unwrap_or_else(|_| Err(format!("the Kubernetes API does not answer within {} s", ANSWER.as_secs())))
+}
+
+async fn look_without_limit(context: &Context) -> Result<String, String> {
     let client = kubernetes::client(&context.places.kubeconfig).await.map_err(|error| format!("{error:#}"))?;
     let nodes: Api<Node> = Api::all(client.clone());
     let nodes = nodes
