@@ -53,6 +53,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Verdict> {
 
 /// The context of a command: what was typed, resolved.
 fn context(common: &Common, shape: Option<&Shape>) -> Result<Context> {
+    crate::failure::name_the_cluster(cluster_flag(common));
     let options = Options {
         name: common.name.clone(),
         nodes: shape.map_or(3, |shape| shape.nodes),
@@ -64,6 +65,11 @@ fn context(common: &Common, shape: Option<&Shape>) -> Result<Context> {
     };
     let places = places(common)?;
     Context::new(options, pins(common)?, places, platform()?)
+}
+
+/// What must be typed to name this cluster: nothing for the default one.
+fn cluster_flag(common: &Common) -> String {
+    if common.name.as_str() == "pgedge" { String::new() } else { format!(" --name {}", common.name) }
 }
 
 fn places(common: &Common) -> Result<Places> {

@@ -18,6 +18,9 @@ use crate::step::{Observation, StepId};
 /// Between two attempts at a step that slips back. An attempt itself waits for what can be waited for.
 const SETTLE: Duration = Duration::from_millis(500);
 
+/// A look reads and changes nothing: what takes longer hangs.
+const LOOK: Duration = Duration::from_secs(60);
+
 /// What steps are looked at and made true in. The product has one, the engine's tests have others.
 pub(crate) trait World: Send + Sync + 'static {
     /// Reads the world and changes nothing.
@@ -121,7 +124,10 @@ async fn hold<W: World>(world: &W, step: StepId, reporter: Arc<dyn Reporter>) ->
 }
 
 async fn observe_apply_observe<W: World>(world: &W, step: StepId, reporter: &StepReporter) -> Result<(String, bool)> {
-    let look = async || world.observe(step).await.with_context(|| format!("while looking whether {}", step.title()));
+    let look = async || match tokio::time::timeout(LOOK, world.observe(step)).await {
+        Ok(seen) => seen.with_context(|| format!("while looking whether {}", step.title())),
+        Err(_) => Ok(Observation::Waiting(format!("no answer after {} s", LOOK.as_secs()))),
+    };
     match look().await? {
         Observation::Done(detail) => return Ok((detail, false)),
         other => reporter.waiting(other.detail()),

@@ -119,7 +119,7 @@ impl RunningStep {
                 id: failure.id().as_str(),
                 summary: failure.summary().to_owned(),
                 evidence: failure.seen().to_vec(),
-                hint: failure.advice().to_owned(),
+                hint: failure.advice(),
                 seconds,
             },
             None => Event::StepFailed {

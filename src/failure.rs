@@ -4,6 +4,7 @@
 //! `main` is a defect of this program. The ids are an interface: scripts match on them, documentation names them.
 
 use std::fmt;
+use std::sync::OnceLock;
 
 /// An expected way to fail.
 #[derive(Debug, Clone)]
@@ -47,12 +48,30 @@ impl Failure {
         &self.evidence
     }
 
-    pub(crate) fn advice(&self) -> &str {
-        self.hint.as_deref().unwrap_or_else(|| self.id.hint())
+    /// What to do, with the commands as they must be typed for this run's cluster.
+    pub(crate) fn advice(&self) -> String {
+        let advice = self.hint.as_deref().unwrap_or_else(|| self.id.hint());
+        let flag = CLUSTER_FLAG.get().map_or("", String::as_str);
+        let mut parts = advice.split('`');
+        let mut shown = parts.next().unwrap_or_default().to_owned();
+        for (number, part) in parts.enumerate() {
+            let ours = number % 2 == 0 && part.starts_with("pgedge-bootstrap ") && !part.contains("versions");
+            shown.push_str(&format!("`{part}{}", if ours { flag } else { "" }));
+        }
+        shown
     }
 }
 
-/// The summary and the evidence: what an error chain shows. Id and hint are the reporters' to lay out.
+/// ` --name NAME` if the run is not about the default cluster: hints would otherwise send the person to another one.
+static CLUSTER_FLAG: OnceLock<String> = OnceLock::new();
+
+/// Tells once what the person typed to name the cluster, for the commands in hints.
+pub(crate) fn name_the_cluster(flag: String) {
+    // A second call in one process could only say the same.
+    let _ = CLUSTER_FLAG.set(flag);
+}
+
+/// The summary: what an error chain shows. Id, evidence and hint are the reporters' to lay out.
 impl fmt::Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.summary)
@@ -95,6 +114,8 @@ failures! {
         "free some space and run this again: what is already there is kept and used"
     DirectoryNotWritable "directory-not-writable"
         "make the directory writable, or name another one"
+    FileForeign "file-foreign"
+        "move it away, or name another --bin-dir: what this program did not place it does not replace"
     // Bytes.
     PinsInvalid "pins-invalid"
         "the file must have the layout of `pgedge-bootstrap versions --output json`"
@@ -112,11 +133,13 @@ failures! {
         "remove the file that is named above and run this again; on a noexec file system, name another --bin-dir"
     // The cluster.
     ClusterCreateFailed "cluster-create-failed"
-        "`pgedge-bootstrap down` removes what is left, then run this again"
+        "running this again removes what is left and tries anew"
     ClusterForeign "cluster-foreign"
         "choose another --name; this program never changes a cluster that it did not make"
     ClusterNotReady "cluster-not-ready"
-        "`pgedge-bootstrap down` and then this again makes a new one"
+        "run this again, for a machine that is busy needs longer; `docker logs` of the Kubernetes node may tell more, and removing the cluster with `down` loses its data"
+    ShapeDiffers "shape-differs"
+        "give the numbers that the cluster was made with, or another --name"
     ClusterMissing "cluster-missing"
         "`pgedge-bootstrap --local` makes it"
     ImagePullFailed "image-pull-failed"
@@ -128,12 +151,14 @@ failures! {
         "use the version that is pinned here, or another cluster"
     ReleaseFailed "release-failed"
         "`pgedge-bootstrap status` shows the nodes; running this again tries the chart again"
+    NodeMissing "node-missing"
+        "`pgedge-bootstrap status` shows the nodes; give --nodes and --namespace as the cluster was made with"
     NodeBroken "node-broken"
-        "`kubectl cnpg status CLUSTER` shows more; `eval \"$(pgedge-bootstrap env)\"` makes kubectl work here"
+        "`kubectl cnpg status CLUSTER` shows more; `pgedge-bootstrap env` prints what makes kubectl work here"
     NodeUnschedulable "node-unschedulable"
         "give docker more memory or CPU, or remove other things from the cluster"
     ReplicationDown "replication-down"
-        "the log of the pod shows why: `kubectl logs CLUSTER-1`; `eval \"$(pgedge-bootstrap env)\"` makes kubectl work here"
+        "the log of the pod shows why: `kubectl logs CLUSTER-1`; `pgedge-bootstrap env` prints what makes kubectl work here"
     ProofFailed "proof-failed"
         "`pgedge-bootstrap status` shows the subscriptions; `pgedge-bootstrap prove` tries again"
     SqlFailed "sql-failed"
@@ -160,6 +185,14 @@ impl fmt::Display for FailureId {
 /// The failure in an error's chain, if it has one.
 pub(crate) fn of(error: &anyhow::Error) -> Option<&Failure> {
     error.downcast_ref::<Failure>()
+}
+
+/// What is not there need not be removed.
+pub(crate) fn ignore_missing(removed: std::io::Result<()>) -> anyhow::Result<()> {
+    match removed {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(from_io(error)),
+        _ => Ok(()),
+    }
 }
 
 /// Turns "no space left on device", wherever it strikes, into the failure that says so; other errors pass unchanged.

@@ -1,5 +1,6 @@
-//! One run at a time for each cluster. The lock is the kernel's: it goes with the process that holds it, however that
-//! process ends, so a dead holder is none.
+//! One run at a time for each cluster. The lock is the kernel's: it goes with the processes that hold it, however they
+//! end, so a dead holder is none. The programs that a run starts hold it too: a helm or a kind whose run was killed goes
+//! on, and nothing may be changed beside it.
 
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::Path;
@@ -29,11 +30,12 @@ impl RunLock {
             if matches!(error, std::fs::TryLockError::WouldBlock) {
                 let mut holder = String::new();
                 file.read_to_string(&mut holder).map_err(failure::from_io)?;
-                let what = "another run is changing this cluster";
+                let what = "another run, or a program that it started, is changing this cluster";
                 return Err(Failure::new(FailureId::RunInProgress, what).evidence(holder).into());
             }
             return Err(anyhow::Error::new(error).context(format!("cannot lock {}", path.display())));
         }
+        rustix::io::fcntl_setfd(&file, rustix::io::FdFlags::empty()).context("cannot share the lock with programs")?;
         file.set_len(0).and_then(|()| file.rewind()).map_err(failure::from_io)?;
         writeln!(file, "process {} ({command})", std::process::id()).map_err(failure::from_io)?;
         Ok(Self { _file: file })

@@ -85,20 +85,12 @@ fn exit_code(ended: anyhow::Result<Verdict>) -> ExitCode {
     match ended {
         Ok(Verdict::Good) => ExitCode::SUCCESS,
         Ok(Verdict::Bad) => ExitCode::from(1),
-        Err(error) if reader_went_away(&error) => ExitCode::SUCCESS,
+        Err(error) if error.is::<ui::ReaderWentAway>() => ExitCode::SUCCESS,
         Err(error) => {
             ui::say_error(&error);
             ExitCode::from(if failure::of(&error).is_some() { 1 } else { 3 })
         }
     }
-}
-
-/// `pgedge-bootstrap versions | head` is no error.
-fn reader_went_away(error: &anyhow::Error) -> bool {
-    error
-        .chain()
-        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
-        .any(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 /// Returns when the person, or whoever started us, wants the program to end.

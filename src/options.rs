@@ -86,7 +86,8 @@ impl std::str::FromStr for RegistryMirror {
         anyhow::ensure!(host_fits, "{host:?} is not the host of a registry");
         let address = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
         let address = address.with_context(|| format!("{url:?} is not an http or https address"))?;
-        let plain = |byte: u8| byte.is_ascii_graphic() && !b"\"'\\".contains(&byte);
+        // The address becomes part of image names: it has no room for credentials.
+        let plain = |byte: u8| byte.is_ascii_graphic() && !b"\"'\\@".contains(&byte);
         anyhow::ensure!(!address.is_empty() && address.bytes().all(plain), "{url:?} is not an http or https address");
         Ok(Self { host: host.to_owned(), url: url.trim_end_matches('/').to_owned() })
     }

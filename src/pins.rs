@@ -152,6 +152,12 @@ impl Pins {
             anyhow::ensure!(pins.images.contains_key(&role), "no pin for the image {role:?}");
         }
         anyhow::ensure!(!pins.node_images.is_empty(), "no node image is pinned");
+        let name = Path::new(&pins.chart.name);
+        anyhow::ensure!(
+            name.file_name() == Some(name.as_os_str()),
+            "chart name {:?} is not a plain name",
+            pins.chart.name
+        );
         for file in &pins.chart.files {
             let plain = Path::new(&file.path).components().all(|part| matches!(part, std::path::Component::Normal(_)));
             anyhow::ensure!(

@@ -17,10 +17,16 @@ pub(crate) struct Places {
     pub(crate) cache: PathBuf,
     /// The tools: `--bin-dir`, or `$XDG_DATA_HOME/pgedge-bootstrap/bin`.
     pub(crate) bin: PathBuf,
+    /// Whether `bin` is the person's own directory, where other programs of theirs may be.
+    pub(crate) bin_is_shared: bool,
     /// What belongs to this cluster alone: `$XDG_STATE_HOME/pgedge-bootstrap/<name>`.
     pub(crate) state: PathBuf,
     /// The kubeconfig of our cluster, in `state`.
     pub(crate) kubeconfig: PathBuf,
+    /// There while the cluster is being made: only such a one is removed and made anew.
+    pub(crate) unfinished: PathBuf,
+    /// The id of the docker engine that the cluster was made in.
+    pub(crate) engine: PathBuf,
 }
 
 impl Places {
@@ -28,11 +34,14 @@ impl Places {
         let state = base("XDG_STATE_HOME", ".local/state")?.join(PROGRAM).join(name.as_str());
         Ok(Self {
             cache: base("XDG_CACHE_HOME", ".cache")?.join(PROGRAM),
+            bin_is_shared: bin.is_some(),
             bin: match bin {
                 Some(bin) => std::path::absolute(bin).context("--bin-dir is not a path")?,
                 None => base("XDG_DATA_HOME", ".local/share")?.join(PROGRAM).join("bin"),
             },
             kubeconfig: state.join("kubeconfig"),
+            unfinished: state.join("unfinished"),
+            engine: state.join("engine"),
             state,
         })
     }

@@ -25,6 +25,11 @@ impl Plan {
         Self { steps }
     }
 
+    /// The proof alone, of what is there.
+    pub(crate) fn proof() -> Self {
+        Self { steps: vec![(StepId::Proof, Vec::new())] }
+    }
+
     fn whole() -> Vec<(StepId, Vec<StepId>)> {
         use StepId as Step;
         let cert_manager = Operator::CertManager;

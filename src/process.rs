@@ -32,6 +32,7 @@ pub(crate) struct Command {
     program: OsString,
     arguments: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
+    hidden: Vec<OsString>,
     input: Vec<u8>,
     deadline: Duration,
 }
@@ -56,6 +57,7 @@ impl Command {
             program: program.as_ref().to_owned(),
             arguments: Vec::new(),
             environment: Vec::new(),
+            hidden: Vec::new(),
             input: Vec::new(),
             deadline,
         }
@@ -70,6 +72,14 @@ impl Command {
     #[must_use]
     pub(crate) fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         self.environment.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// Hides every variable of our own environment that begins like this from the program; those of [`Self::env`] stay.
+    #[must_use]
+    pub(crate) fn hide_env(mut self, prefix: &str) -> Self {
+        let begins = |name: &OsString| name.to_string_lossy().starts_with(prefix);
+        self.hidden.extend(std::env::vars_os().map(|(name, _)| name).filter(begins));
         self
     }
 
@@ -110,7 +120,11 @@ impl Command {
         let failed =
             |what: String| Failure::new(FailureId::CommandFailed, format!("`{line}` could not be run")).evidence(what);
         let exclusive = STARTS.write().unwrap_or_else(PoisonError::into_inner);
-        let started = tokio::process::Command::new(&self.program)
+        let mut command = tokio::process::Command::new(&self.program);
+        for name in &self.hidden {
+            command.env_remove(name);
+        }
+        let started = command
             .args(&self.arguments)
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Client;
 use kube::api::{Api, DynamicObject};
@@ -57,9 +57,10 @@ impl Database {
             .get_opt(cluster)
             .await
             .map_err(|error| kubernetes::refused(format!("cannot read cluster {cluster}"), &error))?;
-        let found = found.with_context(|| format!("there is no cluster {cluster}"))?;
+        let found = found.ok_or_else(|| Failure::new(FailureId::NodeMissing, format!("there is no node {node}")))?;
+        let primary = found.data["status"]["currentPrimary"].as_str();
         let primary =
-            found.data["status"]["currentPrimary"].as_str().with_context(|| format!("{cluster} has no primary yet"))?;
+            primary.ok_or_else(|| Failure::new(FailureId::NodeMissing, format!("node {node} has no primary yet")))?;
         Ok(Self {
             node: node.to_owned(),
             pods: Api::namespaced(client.clone(), namespace),

@@ -167,7 +167,8 @@ impl StepId {
             Self::Docker => 1,
             Self::Tool(_) | Self::Manifest(_) | Self::Chart => 20,
             Self::NodeImage | Self::Images => 30,
-            Self::Cluster | Self::Operator(_) | Self::Replication => 5,
+            Self::Operator(_) | Self::Replication => 5,
+            Self::Cluster => 10,
             Self::Release | Self::Nodes => 15,
             Self::Proof => 2,
         };

@@ -22,6 +22,7 @@ pub(crate) use cluster::remains as remains_of_cluster;
 pub(crate) use cluster::remove as remove_cluster;
 pub(crate) use nodes::{NodeHealth, health as node_health};
 pub(crate) use replication::subscriptions;
+pub(crate) use tools::{mark as mark_of_tool, may_replace as may_replace_tool};
 
 impl World for Context {
     async fn observe(&self, step: StepId) -> Result<Observation> {

@@ -8,7 +8,7 @@ mod terminal;
 use std::io::{self, Write as _};
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use crate::event::{Event, Reporter};
 
@@ -38,11 +38,26 @@ pub(crate) fn silent() -> Arc<dyn Reporter> {
 /// Writes data to the standard output.
 ///
 /// # Errors
-/// Of the output. A reader that went away is one, which `main` takes for a good end.
+/// [`ReaderWentAway`], which `main` takes for a good end, and those of a full disk.
 pub(crate) fn print(text: &str) -> Result<()> {
     let mut output = io::stdout().lock();
-    output.write_all(text.as_bytes()).and_then(|()| output.flush()).context("cannot write to the standard output")
+    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(ReaderWentAway.into()),
+        written => written.map_err(crate::failure::from_io),
+    }
 }
+
+/// `pgedge-bootstrap versions | head`: nobody reads the rest, which is no error of ours.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ReaderWentAway;
+
+impl std::fmt::Display for ReaderWentAway {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("the reader of the standard output went away")
+    }
+}
+
+impl std::error::Error for ReaderWentAway {}
 
 /// Writes words for a person to the standard error. If nobody reads them, nothing is lost.
 pub(crate) fn say(text: &str) {
@@ -52,7 +67,7 @@ pub(crate) fn say(text: &str) {
 /// Tells an error that ended the program, where no reporter has told it.
 pub(crate) fn say_error(error: &anyhow::Error) {
     match crate::failure::of(error) {
-        Some(found) => say(&failure::lines(found.id().as_str(), found.summary(), found.seen(), found.advice())),
+        Some(found) => say(&failure::lines(found.id().as_str(), found.summary(), found.seen(), &found.advice())),
         None => say(&failure::lines(
             "unexpected",
             &format!("{error:#}"),

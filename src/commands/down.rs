@@ -17,7 +17,12 @@ pub(super) async fn run(arguments: &Down) -> Result<Verdict> {
     let mut removed = steps::remains_of_cluster(&context).await?;
     let mut tools = Vec::new();
     if arguments.purge {
-        tools.extend(Tool::ALL.map(|tool| context.tool_path(tool)).into_iter().filter(|path| path.exists()));
+        for tool in Tool::ALL {
+            if steps::may_replace_tool(&context, tool)? {
+                let files = [context.tool_path(tool), steps::mark_of_tool(&context, tool)];
+                tools.extend(files.into_iter().filter(|path| path.exists()));
+            }
+        }
         removed.extend(tools.iter().map(|path| format!("file {}", path.display())));
         if context.places.cache.exists() {
             removed.push(format!("directory {}", context.places.cache.display()));

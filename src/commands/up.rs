@@ -23,14 +23,13 @@ pub(super) async fn run(arguments: &Up) -> Result<Verdict> {
         if let Some(matrix) = context.proof.get() {
             ui::print(&matrix.table())?;
         }
-        ui::say(&next(arguments.until, common.name.as_str()));
+        ui::say(&next(arguments.until, &super::cluster_flag(common)));
     }
     Ok(verdict)
 }
 
 /// What a person may want to do now.
-fn next(until: Stage, name: &str) -> String {
-    let flag = if name == "pgedge" { String::new() } else { format!(" --name {name}") };
+fn next(until: Stage, flag: &str) -> String {
     let environment = format!("eval \"$(pgedge-bootstrap env{flag})\"");
     match until {
         Stage::Tools => format!("\nthe tools:    {environment}\n"),

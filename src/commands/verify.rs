@@ -30,13 +30,7 @@ pub(super) async fn run(arguments: &Verify) -> Result<Verdict> {
                 Some(found) => {
                     let seen = found.seen().first().map(|seen| format!(": {seen}")).unwrap_or_default();
                     let detail = format!("{}{seen}", found.summary());
-                    Row {
-                        step,
-                        word: "failed",
-                        detail,
-                        id: Some(found.id().as_str()),
-                        hint: Some(found.advice().to_owned()),
-                    }
+                    Row { step, word: "failed", detail, id: Some(found.id().as_str()), hint: Some(found.advice()) }
                 }
                 None => return Err(error),
             },

@@ -92,10 +92,24 @@ impl Mirror {
     }
 }
 
+/// An address without user name and password: what may be shown and logged.
+pub(super) fn shown(address: &str) -> String {
+    let Some((scheme, rest)) = address.split_once("://") else { return address.to_owned() };
+    let (host, path) = rest.split_once('/').map_or((rest, None), |(host, path)| (host, Some(path)));
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    path.map_or_else(|| format!("{scheme}://{host}"), |path| format!("{scheme}://{host}/{path}"))
+}
+
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_is_shown_without_its_credentials() {
+        assert_eq!(shown("https://me:secret@mirror.example/a@b"), "https://mirror.example/a@b");
+        assert_eq!(shown("https://get.helm.sh/helm.tar.gz"), "https://get.helm.sh/helm.tar.gz");
+    }
 
     #[test]
     fn a_mirror_keeps_host_and_path() {

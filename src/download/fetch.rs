@@ -9,14 +9,14 @@ use backon::BackoffBuilder as _;
 use reqwest::header::{CONTENT_RANGE, IF_RANGE, RANGE, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
 
-use super::client::{Mirror, TrustedRoots};
-use super::partial::{Partial, remove_if_there};
+use super::client::{Mirror, TrustedRoots, shown};
+use super::partial::Partial;
 use super::store::{Store, blocking};
 use crate::event::StepReporter;
 use crate::failure::{self, Failure, FailureId};
 use crate::sum::Sha256;
 
-/// Attempts at one file; the waits between them grow from half a second to eight.
+/// Attempts at one file that bring nothing; the waits between them grow from half a second to eight.
 const ATTEMPTS: usize = 6;
 
 /// The longest that a server may ask us to wait before it counts as an answer of no.
@@ -63,13 +63,9 @@ impl Fetcher {
             return Ok(file);
         }
         let address = self.mirror.address_of(url);
-        let mut waits = backon::ExponentialBuilder::default()
-            .with_jitter()
-            .with_min_delay(Duration::from_millis(500))
-            .with_max_delay(Duration::from_secs(8))
-            .with_max_times(ATTEMPTS - 1)
-            .build();
+        let mut waits = waits();
         let mut seen = Vec::new();
+        let mut arrived = 0;
         loop {
             match self.attempt(&address, sum, reporter).await {
                 Ok(file) => return Ok(file),
@@ -81,9 +77,15 @@ impl Fetcher {
                     if seen.last() != Some(&why) {
                         seen.push(why.clone());
                     }
+                    // A link that breaks again and again, but brings bytes each time, gets there.
+                    let now = fs_err::metadata(self.store.partial(sum)).map_or(0, |found| found.len());
+                    if std::mem::replace(&mut arrived, now) < now {
+                        waits = self::waits();
+                    }
                     let Some(wait) = waits.next() else {
                         self.remove_empty_partial(sum);
-                        let failure = Failure::new(FailureId::DownloadFailed, format!("cannot download {address}"));
+                        let failure =
+                            Failure::new(FailureId::DownloadFailed, format!("cannot download {}", shown(&address)));
                         return Err(failure
                             .evidence(seen.join("\n"))
                             .evidence(format!("given up after {ATTEMPTS} attempts"))
@@ -104,6 +106,8 @@ impl Fetcher {
             return self.conclude(address, sum, partial, false).await;
         }
         let mut request = self.client.get(address);
+        let address = shown(address);
+        let address = address.as_str();
         if partial.length > 0 {
             request = request.header(RANGE, format!("bytes={}-", partial.length));
             if let Some(etag) = &partial.etag {
@@ -149,13 +153,15 @@ impl Fetcher {
             let moved = blocking(move || {
                 file.sync_all().map_err(failure::from_io)?;
                 fs_err::rename(&path, &target).map_err(failure::from_io)?;
-                remove_if_there(&etag)?;
+                failure::ignore_missing(fs_err::remove_file(&etag))?;
                 Ok(target)
             });
             return moved.await.map_err(Attempt::Final);
         }
         let looks_like_html = partial.head.trim_ascii_start().first() == Some(&b'<');
-        remove_if_there(&path).and_then(|()| remove_if_there(&etag)).map_err(Attempt::Final)?;
+        failure::ignore_missing(fs_err::remove_file(&path))
+            .and_then(|()| failure::ignore_missing(fs_err::remove_file(&etag)))
+            .map_err(Attempt::Final)?;
         if resumed {
             return Err(again("the parts of a resumed download do not fit together".to_owned()));
         }
@@ -182,6 +188,16 @@ impl Fetcher {
         let (path, etag) = (self.store.partial(sum), self.store.etag(sum));
         blocking(move || Partial::open(&path, &etag)).await
     }
+}
+
+/// The pauses between attempts that bring nothing.
+fn waits() -> impl Iterator<Item = Duration> {
+    backon::ExponentialBuilder::default()
+        .with_jitter()
+        .with_min_delay(Duration::from_millis(500))
+        .with_max_delay(Duration::from_secs(8))
+        .with_max_times(ATTEMPTS - 1)
+        .build()
 }
 
 fn again(why: String) -> Attempt {

@@ -72,14 +72,7 @@ impl Partial {
         match strong {
             Some(etag) if self.etag.as_deref() == Some(etag) => Ok(()),
             Some(etag) => fs_err::write(path, etag).map_err(failure::from_io),
-            None => remove_if_there(path),
+            None => failure::ignore_missing(fs_err::remove_file(path)),
         }
-    }
-}
-
-pub(super) fn remove_if_there(path: &Path) -> Result<()> {
-    match fs_err::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(failure::from_io(error)),
-        _ => Ok(()),
     }
 }

@@ -73,7 +73,11 @@ fn copy_member(archive: impl Read, source: &Path, member: &str, target: &mut imp
         if entry.size() > LARGEST_PROGRAM {
             return Err(invalid(format!("its size of {} bytes is more than a program's", entry.size())).into());
         }
-        return copy_hashed(entry, target);
+        // What cannot be read on is damaged; what cannot be written has its own failure already.
+        return copy_hashed(entry, target).map_err(|error| match failure::of(&error) {
+            Some(_) => error,
+            None => invalid(format!("{error:#}")).into(),
+        });
     }
     Err(invalid("the archive has no such member".to_owned()).into())
 }

@@ -16,7 +16,7 @@ use crate::event::StepReporter;
 use crate::failure::{self, Failure, FailureId};
 use crate::kubernetes;
 use crate::process::Finished;
-use crate::step::{Observation, StepId};
+use crate::step::Observation;
 use crate::tools::docker::Container;
 use crate::tools::kind::NewCluster;
 use crate::verdict::workload;
@@ -27,6 +27,9 @@ const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A healthy API server answers in milliseconds, one that has just started in seconds.
 const ANSWER: Duration = Duration::from_secs(10);
+
+/// kind took 10 to 20 s here; a slow disk takes minutes.
+const CREATION: Duration = Duration::from_secs(5 * 60);
 
 const QUESTION: Duration = Duration::from_secs(30);
 
@@ -45,6 +48,7 @@ pub(super) async fn containers(context: &Context) -> Result<Vec<Container>> {
     let (name, network) = (context.options.name.as_str(), network(context));
     let containers = context.docker.kind_containers(name).await?;
     if containers.is_empty() {
+        refuse_another_engine(context).await?;
         return Ok(containers);
     }
     let ours = context.docker.network_is_ours(&network, name).await? == Some(true);
@@ -59,16 +63,40 @@ pub(super) async fn containers(context: &Context) -> Result<Vec<Container>> {
     }
 }
 
+/// A cluster that is not here may be in another engine, where the person's docker context pointed when it was made.
+async fn refuse_another_engine(context: &Context) -> Result<()> {
+    let Ok(made_in) = fs_err::read_to_string(&context.places.engine) else { return Ok(()) };
+    let here = context.docker.info().await?.id;
+    if made_in == here {
+        return Ok(());
+    }
+    let what = format!("the cluster {:?} was made in another docker engine", context.options.name.as_str());
+    let failure =
+        Failure::new(FailureId::ClusterForeign, what).evidence(format!("made in engine {made_in}, this is {here}"));
+    Err(failure
+        .hint("point docker at that engine (DOCKER_HOST, `docker context use`), or choose another --name")
+        .into())
+}
+
 pub(super) async fn observe(context: &Context) -> Result<Observation> {
     let containers = containers(context).await?;
     if containers.is_empty() {
         return Ok(Observation::Missing(format!("there is no cluster {:?}", context.options.name.as_str())));
     }
+    let wanted = usize::from(context.options.workers) + 1;
+    if context.places.unfinished.exists() {
+        return Ok(Observation::Wrong("it was never finished".to_owned()));
+    }
+    if containers.len() != wanted {
+        let what = format!("the cluster has {} Kubernetes nodes, not {wanted}", containers.len());
+        let hint = format!("give --workers {}, or another --name", containers.len() - 1);
+        return Err(Failure::new(FailureId::ShapeDiffers, what).hint(hint).into());
+    }
     if let Some(stopped) = containers.iter().find(|container| !container.is_running()) {
         return Ok(Observation::Wrong(format!("Kubernetes node {} is {}", stopped.name, stopped.state)));
     }
     if !context.places.kubeconfig.exists() {
-        return Ok(Observation::Wrong("it was never completed, or its kubeconfig was lost".to_owned()));
+        return Ok(Observation::Wrong("its kubeconfig is not here".to_owned()));
     }
     match look_inside(context).await {
         Ok(version) => {
@@ -123,44 +151,46 @@ async fn look_without_limit(context: &Context) -> Result<String, String> {
 
 pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<()> {
     let containers = containers(context).await?;
-    if !containers.is_empty() && revive(context, &containers, reporter).await? {
+    let unfinished = context.places.unfinished.exists();
+    if !containers.is_empty() && !unfinished {
+        revive(context, &containers, reporter).await?;
         return registries::write(context, &self::containers(context).await?).await;
     }
     if !containers.is_empty() {
-        reporter.waiting("removing what is left of an unfinished cluster");
+        reporter.waiting("removing what is left of a cluster that was never finished");
         context.docker.remove(&containers).await?;
     }
     create(context, reporter).await?;
     registries::write(context, &self::containers(context).await?).await?;
-    ready_within(context, StepId::Cluster.deadline(), reporter).await.map_err(|why| not_ready(context, &why))
+    ready_within(context, PATIENCE, reporter).await.map_err(|why| not_ready(context, &why))?;
+    failure::ignore_missing(fs_err::remove_file(&context.places.unfinished))
 }
 
-/// Brings an existing cluster back. `false` if it never was complete: such a one holds nothing and is made anew.
-async fn revive(context: &Context, containers: &[Container], reporter: &StepReporter) -> Result<bool> {
-    let kubeconfig = &context.places.kubeconfig;
-    // kind writes the kubeconfig last, so a cluster that has one was complete and may hold data.
-    let was_complete = kubeconfig.exists();
+/// Brings an existing cluster back. It may hold data, so one that does not come back is an error and is never removed.
+async fn revive(context: &Context, containers: &[Container], reporter: &StepReporter) -> Result<()> {
+    let (name, kubeconfig) = (context.options.name.as_str(), &context.places.kubeconfig);
     if containers.iter().any(|container| !container.is_running()) {
-        if !was_complete {
-            return Ok(false);
-        }
         reporter.waiting("starting the stopped Kubernetes nodes");
         context.docker.start(containers).await?;
     }
-    if !was_complete
-        && !context.kind().export_kubeconfig(context.options.name.as_str(), kubeconfig).await?.status.success()
-    {
-        return Ok(false);
-    }
-    match ready_within(context, PATIENCE, reporter).await {
-        Ok(()) => Ok(true),
-        Err(why) if was_complete => Err(not_ready(context, &why)),
-        Err(_) => {
-            // It answered too little to hold anything: kubeadm was interrupted.
-            fs_err::remove_file(kubeconfig).map_err(failure::from_io)?;
-            Ok(false)
+    // Lost, or cut short: kind can write it again.
+    if kubernetes::client(kubeconfig).await.is_err() {
+        remove_kubeconfig(context)?;
+        fs_err::create_dir_all(&context.places.state).map_err(failure::from_io)?;
+        let exported = context.kind().export_kubeconfig(name, kubeconfig).await?;
+        if !exported.status.success() {
+            return Err(not_ready(context, &exported.tail()));
         }
     }
+    ready_within(context, PATIENCE, reporter).await.map_err(|why| not_ready(context, &why))
+}
+
+/// kind refuses to write while the lock beside the file is there, which a kind that was killed leaves for ever.
+fn remove_kubeconfig(context: &Context) -> Result<()> {
+    for file in [context.places.kubeconfig.clone(), context.places.kubeconfig.with_extension("lock")] {
+        failure::ignore_missing(fs_err::remove_file(file))?;
+    }
+    Ok(())
 }
 
 async fn create(context: &Context, reporter: &StepReporter) -> Result<()> {
@@ -174,6 +204,9 @@ async fn create(context: &Context, reporter: &StepReporter) -> Result<()> {
         }
     }
     fs_err::create_dir_all(&context.places.state).map_err(failure::from_io)?;
+    remove_kubeconfig(context)?;
+    fs_err::write(&context.places.engine, context.docker.info().await?.id).map_err(failure::from_io)?;
+    fs_err::write(&context.places.unfinished, "").map_err(failure::from_io)?;
     let image = super::images::node_image_reference(context).await?;
     reporter.waiting("kind creates the Kubernetes nodes");
     let new = NewCluster {
@@ -183,7 +216,7 @@ async fn create(context: &Context, reporter: &StepReporter) -> Result<()> {
         workers: context.options.workers,
         kubeconfig: &context.places.kubeconfig,
     };
-    let created = context.kind().create(&new, StepId::Cluster.deadline()).await?;
+    let created = context.kind().create(&new, CREATION).await?;
     if created.status.success() {
         return Ok(());
     }

@@ -19,6 +19,9 @@ pub(super) const SELECTOR: &str = "pgedge.com/app-name=pgedge";
 
 /// CloudNativePG labels its pods with their Cluster, and those that run PostgreSQL among them.
 const CLUSTER: &str = "cnpg.io/cluster";
+/// Kubernetes labels the pods of a Job with it.
+const JOB: &str = "batch.kubernetes.io/job-name";
+
 const INSTANCES: &str = "cnpg.io/podRole=instance";
 
 /// How much of a failed container's log is shown.
@@ -163,7 +166,8 @@ pub(super) async fn broken(client: &Client, context: &Context) -> Failure {
     });
     let stuck = kubernetes::until(pods.clone(), CLUSTER, |objects| {
         let verdict = |pod: &Pod| pod::broken(pod).or_else(|| pod::unschedulable(pod));
-        objects.values().find_map(|pod| Some((pod.name_any(), verdict(pod)?)))
+        let own: Vec<&Pod> = objects.values().filter(|pod| is_of(context, pod)).collect();
+        own.iter().filter(|pod| is_newest(pod, &own)).find_map(|pod| Some((pod.name_any(), verdict(pod)?)))
     });
     tokio::select! {
         failure = unrecoverable => failure,
@@ -172,6 +176,19 @@ pub(super) async fn broken(client: &Client, context: &Context) -> Failure {
             None => failure,
         },
     }
+}
+
+/// Whether a pod is of one of our nodes: the namespace may have Clusters of the person's own.
+fn is_of(context: &Context, pod: &Pod) -> bool {
+    let cluster = pod.labels().get(CLUSTER);
+    context.options.node_names().iter().any(|node| cluster == Some(&Options::cluster_of(node)))
+}
+
+/// Whether a pod is the last try of its Job. Earlier tries have failed, which says nothing while a later one runs.
+fn is_newest(pod: &Pod, pods: &[&Pod]) -> bool {
+    let job = |pod: &Pod| pod.labels().get(JOB).cloned();
+    job(pod).is_none()
+        || !pods.iter().any(|other| job(other) == job(pod) && other.creation_timestamp() > pod.creation_timestamp())
 }
 
 /// The end of a pod's log, if it has one.

@@ -1,5 +1,7 @@
 //! The chart as a helm release, with our values.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use serde_json::{Value, json};
 
@@ -12,6 +14,9 @@ use crate::options::Options;
 use crate::pins::ImageRole;
 use crate::step::{Observation, StepId};
 use crate::tools::helm::{Helm, Upgrade};
+
+/// helm ends before its step does, so that its words are told.
+const MARGIN: Duration = Duration::from_secs(60);
 
 pub(super) async fn observe(context: &Context) -> Result<Observation> {
     if !context.places.kubeconfig.exists() {
@@ -40,6 +45,7 @@ pub(super) async fn observe(context: &Context) -> Result<Observation> {
 pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<()> {
     let client = kubernetes::client(&context.places.kubeconfig).await?;
     super::operators::refuse_a_second(&client).await?;
+    refuse_other_nodes(context).await?;
     // The run's lock is ours, so a helm that is said to be at work was killed.
     if let Some(state) = kubernetes::give_up_pending(&client, &context.options.namespace, Options::RELEASE).await? {
         reporter.waiting(format!("the release was left {state} by a run that was ended; continuing from there"));
@@ -58,6 +64,21 @@ pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<
     }
 }
 
+/// Fewer nodes would remove the others with their data, and more need to be told how to fill the new ones.
+async fn refuse_other_nodes(context: &Context) -> Result<()> {
+    let Some(release) = context.helm().release(Options::RELEASE, &context.options.namespace).await? else {
+        return Ok(());
+    };
+    let Some(nodes) = release.config["pgEdge"]["nodes"].as_array() else { return Ok(()) };
+    let names: Vec<&str> = nodes.iter().filter_map(|node| node["name"].as_str()).collect();
+    if names == context.options.node_names() {
+        return Ok(());
+    }
+    let what = format!("the release has {} nodes, not {}", names.len(), context.options.nodes);
+    let failure = Failure::new(FailureId::ShapeDiffers, what).evidence(names.join(", "));
+    Err(failure.hint(format!("give --nodes {}, or another --name", names.len())).into())
+}
+
 async fn install(context: &Context, helm: &Helm, values: &Value) -> Result<()> {
     let (folder, description) = (chart::folder(context), description(context));
     let upgrade = Upgrade {
@@ -67,7 +88,7 @@ async fn install(context: &Context, helm: &Helm, values: &Value) -> Result<()> {
         values,
         description: &description,
     };
-    let upgraded = helm.upgrade(&upgrade, StepId::Release.deadline()).await?;
+    let upgraded = helm.upgrade(&upgrade, StepId::Release.deadline() - MARGIN).await?;
     if upgraded.status.success() {
         return Ok(());
     }

@@ -1,5 +1,6 @@
 //! The tools: the pinned files, in the bin directory, and they run.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -37,15 +38,35 @@ pub(super) async fn observe(context: &Context, tool: Tool) -> Result<Observation
 
 pub(super) async fn apply(context: &Context, tool: Tool, reporter: &StepReporter) -> Result<()> {
     let file = context.tool_file(tool)?;
+    if !may_replace(context, tool)? {
+        let what = format!("{} is not a file of this program", context.tool_path(tool).display());
+        return Err(Failure::new(FailureId::FileForeign, what).into());
+    }
     let source = context.fetcher.fetch(&file.url, &file.sha256, reporter).await?;
     let _lock = context.fetcher.store().lock(&file.sha256).await?;
     let (member, target) = (file.member.clone(), context.tool_path(tool));
     let placed = tokio::task::spawn_blocking(move || place_program(&source, member.as_deref(), &target));
     let program = placed.await.context("a worker thread died")??;
+    fs_err::write(mark(context, tool), program.as_str()).map_err(crate::failure::from_io)?;
     if file.member.is_some() {
         context.fetcher.store().remember_member(&file.sha256, &program)?;
     }
     runs(context, tool).await
+}
+
+/// Whether the file in the bin directory is ours to replace and to remove. In the person's own directory it is, if it
+/// still is what we placed there.
+pub(crate) fn may_replace(context: &Context, tool: Tool) -> Result<bool> {
+    if !context.places.bin_is_shared {
+        return Ok(true);
+    }
+    let Some(found) = sum_of_file(&context.tool_path(tool))? else { return Ok(true) };
+    Ok(fs_err::read_to_string(mark(context, tool)).is_ok_and(|placed| placed == found.as_str()))
+}
+
+/// Holds the sum of the program that we placed beside it.
+pub(crate) fn mark(context: &Context, tool: Tool) -> PathBuf {
+    context.places.bin.join(format!(".{}.pgedge-bootstrap", tool.as_str()))
 }
 
 /// Runs the program once. What has the right bytes may still not run: a noexec mount, another processor.

@@ -30,6 +30,8 @@ pub(crate) struct Docker {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Info {
+    #[serde(rename = "ID")]
+    pub(crate) id: String,
     pub(crate) server_version: String,
     pub(crate) cgroup_version: String,
     #[serde(rename = "NCPU")]
@@ -68,7 +70,7 @@ impl Docker {
             answer["ServerErrors"].as_array().into_iter().flatten().filter_map(|error| error.as_str()).collect();
         if !errors.is_empty() || !asked.status.success() {
             let seen = if errors.is_empty() { asked.tail() } else { errors.join("\n") };
-            return Err(Failure::new(FailureId::DockerNotRunning, "docker does not answer").evidence(seen).into());
+            return Err(not_running(&seen));
         }
         serde_json::from_value(answer).context("`docker info` answered something that is not understood")
     }
@@ -131,7 +133,7 @@ impl Docker {
         for (verb, containers) in [("unpause", paused), ("start", stopped)] {
             if !containers.is_empty() {
                 let names = containers.iter().map(|container| container.name.as_str());
-                docker(REMOVAL).args([verb]).args(names).stdout().await?;
+                docker(REMOVAL).args([verb]).args(names).stdout().await.map_err(told_apart)?;
             }
         }
         Ok(())
@@ -140,7 +142,7 @@ impl Docker {
     /// Removes containers with their anonymous volumes.
     pub(crate) async fn remove(&self, containers: &[Container]) -> Result<()> {
         let names = containers.iter().map(|container| container.name.as_str());
-        docker(REMOVAL).args(["rm", "--force", "--volumes"]).args(names).stdout().await.map(drop)
+        docker(REMOVAL).args(["rm", "--force", "--volumes"]).args(names).stdout().await.map(drop).map_err(told_apart)
     }
 
     /// Whether a network exists, and if so, whether we made it for this cluster.
@@ -153,18 +155,22 @@ impl Docker {
             .await
             .map_err(told_apart)?;
         let Some(id) = found.split_whitespace().next() else { return Ok(None) };
-        let label = docker(QUESTION).args(["network", "inspect", "--format", &format, id]).stdout().await?;
+        let label = docker(QUESTION)
+            .args(["network", "inspect", "--format", &format, id])
+            .stdout()
+            .await
+            .map_err(told_apart)?;
         Ok(Some(label.trim() == format!("{network} {cluster}")))
     }
 
     pub(crate) async fn create_network(&self, network: &str, cluster: &str) -> Result<()> {
         let label = format!("{OWNER_LABEL}={cluster}");
         let arguments = ["network", "create", "--driver", "bridge", "--label", &label, network];
-        docker(QUESTION).args(arguments).stdout().await.map(drop)
+        docker(QUESTION).args(arguments).stdout().await.map(drop).map_err(told_apart)
     }
 
     pub(crate) async fn remove_network(&self, network: &str) -> Result<()> {
-        docker(QUESTION).args(["network", "rm", network]).stdout().await.map(drop)
+        docker(QUESTION).args(["network", "rm", network]).stdout().await.map(drop).map_err(told_apart)
     }
 
     /// Runs a program in a container and returns what it prints.
@@ -194,6 +200,14 @@ fn docker(deadline: Duration) -> Command {
     Command::new("docker", deadline)
 }
 
+fn not_running(seen: &str) -> anyhow::Error {
+    let failure = Failure::new(FailureId::DockerNotRunning, "docker does not answer").evidence(seen);
+    if seen.contains("permission denied") {
+        return failure.hint("you may not use docker: join its group (`sudo usermod -aG docker $USER`, then log in again), or use sudo").into();
+    }
+    failure.into()
+}
+
 /// A docker that is not installed is another failure than a command that fails.
 fn told_apart(error: anyhow::Error) -> anyhow::Error {
     if error.downcast_ref::<StartError>() == Some(&StartError::NotFound) {
@@ -201,7 +215,13 @@ fn told_apart(error: anyhow::Error) -> anyhow::Error {
             .evidence("there is no `docker` on the PATH")
             .into();
     }
+    let unreachable = |line: &String| {
+        line.contains("docker daemon") && (line.contains("Cannot connect") || line.contains("permission denied"))
+    };
     match failure::of(&error) {
+        Some(found) if found.id() == FailureId::CommandFailed && found.seen().iter().any(unreachable) => {
+            not_running(&found.seen().join("\n"))
+        }
         Some(found) if found.id() == FailureId::CommandDeadline => {
             Failure::new(FailureId::DockerNotRunning, "docker does not answer").evidence(found.summary()).into()
         }

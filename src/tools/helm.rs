@@ -83,7 +83,10 @@ impl Helm {
     }
 
     fn command(&self, deadline: Duration) -> Command {
-        let mut command = Command::new(&self.program, deadline).args([Path::new("--kubeconfig"), &self.kubeconfig]);
+        let mut command = Command::new(&self.program, deadline)
+            .args([Path::new("--kubeconfig"), &self.kubeconfig])
+            // HELM_KUBECONTEXT or HELM_KUBEAPISERVER would send the chart to another cluster.
+            .hide_env("HELM_");
         for variable in ["HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME", "KUBECACHEDIR"] {
             command = command.env(variable, &self.home);
         }

@@ -121,6 +121,29 @@ fn a_tool_that_was_changed_is_put_right_from_the_store() {
 }
 
 #[test]
+fn a_persons_own_program_is_neither_replaced_nor_removed() {
+    let world = World::new();
+    let bin = world.home.path().join("bin");
+    std::fs::create_dir(&bin).unwrap();
+    std::fs::write(bin.join("kubectl"), "my own").unwrap();
+    let with_bin = |arguments: &[&str]| {
+        let rest = ["--bin-dir", "bin", "--pins", "pins.json", "--mirror", &world.server.address];
+        world.home.run(&[arguments, &rest].concat())
+    };
+    let ran = with_bin(&["tools"]);
+    assert_eq!(ran.code, 1);
+    assert!(
+        ran.stderr.contains("(file-foreign)") && ran.stderr.contains("bin/kubectl is not a file of this program"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(std::fs::read_to_string(bin.join("kubectl")).unwrap(), "my own");
+    std::fs::remove_file(bin.join("kubectl")).unwrap();
+    assert_eq!(with_bin(&["tools"]).code, 0);
+    assert_eq!(with_bin(&["tools"]).code, 0);
+}
+
+#[test]
 fn a_wrong_checksum_is_never_run() {
     let world = World::new();
     world.server.file(&world.kind(), "#!/bin/sh\necho kind >> \"$HOME/was-run\"\n");
@@ -134,6 +157,9 @@ fn a_wrong_checksum_is_never_run() {
         ran.stderr
     );
     assert!(!world.was_run("kind") && !world.home.bin().join("kind").exists());
+    let wrong = "#!/bin/sh\necho kind >> \"$HOME/was-run\"\n";
+    let kept = |file: &String| std::fs::read(world.home.path().join(file)).unwrap() == wrong.as_bytes();
+    assert_eq!(world.home.files().into_iter().find(kept), None, "the wrong file was kept");
     assert_eq!(
         world.leftovers().into_iter().filter(|file| !file.ends_with(".partial")).collect::<Vec<_>>(),
         Vec::<String>::new()
@@ -150,6 +176,15 @@ fn a_connection_that_breaks_is_resumed_where_it_broke() {
         world.requests_of_kind().iter().map(|request| request.rsplit(' ').next().unwrap().to_owned()).collect();
     assert_eq!(starts, ["-", "50000", "80000"]);
     assert_eq!(std::fs::read(world.home.bin().join("kind")).unwrap(), program("kind"));
+}
+
+#[test]
+fn a_link_that_always_breaks_but_brings_bytes_gets_there() {
+    let world = World::new();
+    world.server.then(&world.kind(), (0..12).map(|_| Behaviour::CutAfter(15_000)));
+    let ran = world.tools();
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(world.requests_of_kind().len(), 13);
 }
 
 #[test]

@@ -112,6 +112,24 @@ pub(crate) fn a_second_up_changes_nothing_and_proves_again(lab: &Lab) {
     assert!(text.stdout.starts_with("written on") && text.stdout.matches(" ms").count() == 6, "{}", text.stdout);
 }
 
+pub(crate) fn a_cluster_whose_kubeconfig_was_lost_is_kept(lab: &Lab) {
+    let before = snapshot::of(lab);
+    std::fs::remove_dir_all(lab.home().join(".local/state/pgedge-bootstrap").join(NAME)).unwrap();
+    let up = lab.run(&["--local"]);
+    assert_eq!(up.code, 0, "{}", up.stderr);
+    assert_eq!(snapshot::of(lab), before);
+}
+
+pub(crate) fn nodes_are_not_removed_unasked(lab: &Lab) {
+    let before = snapshot::of(lab);
+    for (arguments, hint) in [(["--nodes", "2"], "--nodes 3"), (["--workers", "1"], "--workers 0")] {
+        let up = lab.run(&[&["--local"][..], &arguments].concat());
+        assert_eq!(up.code, 1, "{}", up.stderr);
+        assert!(up.stderr.contains("(shape-differs)") && up.stderr.contains(hint), "{}", up.stderr);
+    }
+    assert_eq!(snapshot::of(lab), before);
+}
+
 pub(crate) fn verify_says_that_everything_holds(lab: &Lab) {
     let started = Instant::now();
     let verify = lab.run(&["verify", "--output", "json"]);

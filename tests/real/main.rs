@@ -33,6 +33,8 @@ const FACTS: &[Fact] = &[
     ("an_interrupted_install_goes_on_where_it_was", facts::an_interrupted_install_goes_on_where_it_was),
     ("from_nothing_to_the_proof", facts::from_nothing_to_the_proof),
     ("a_second_up_changes_nothing_and_proves_again", facts::a_second_up_changes_nothing_and_proves_again),
+    ("a_cluster_whose_kubeconfig_was_lost_is_kept", facts::a_cluster_whose_kubeconfig_was_lost_is_kept),
+    ("nodes_are_not_removed_unasked", facts::nodes_are_not_removed_unasked),
     ("verify_says_that_everything_holds", facts::verify_says_that_everything_holds),
     ("status_tells_the_nodes_and_their_subscriptions", facts::status_tells_the_nodes_and_their_subscriptions),
     ("the_statements_of_the_documentation_work", facts::the_statements_of_the_documentation_work),

@@ -3,7 +3,7 @@ use crate::verdict::recorded;
 
 /// The id, the summary and the advice of what [`broken`] finds.
 fn found(pod: &Pod) -> Option<(FailureId, String, String)> {
-    broken(pod).map(|failure| (failure.id(), failure.summary().to_owned(), failure.advice().to_owned()))
+    broken(pod).map(|failure| (failure.id(), failure.summary().to_owned(), failure.advice().clone()))
 }
 
 /// The advice that a failed pull ends with, the same at the first failure and in the back-off after it; `None` if the
@@ -265,7 +265,7 @@ fn a_program_that_is_not_in_the_image_is_broken_at_once() {
     let failure = broken(&pod);
     let failure = failure.as_ref().map(|failure| (failure.id(), failure.summary(), failure.advice()));
     let hint = "the image docker.io/lab/busybox:1 does not hold the program: use another image";
-    assert_eq!(failure, Some((FailureId::NodeBroken, "container main of pod pid1 cannot be started", hint)));
+    assert_eq!(failure, Some((FailureId::NodeBroken, "container main of pod pid1 cannot be started", hint.to_owned())));
 }
 
 // ---- pods that go or are gone ----
