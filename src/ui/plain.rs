@@ -43,7 +43,11 @@ impl Reporter for Plain {
         let mut state = self.shared.state();
         match event {
             Event::RunStarted { version, cluster, steps, .. } => {
-                state.line(&format!("pgedge-bootstrap {version}, cluster {cluster:?}, {} steps", steps.len()));
+                state.line(&format!(
+                    "pgedge-bootstrap {version}, cluster {cluster:?}, {} step{}",
+                    steps.len(),
+                    if steps.len() == 1 { "" } else { "s" }
+                ));
             }
             Event::StepStarted { step } => drop(state.running.insert(*step, (Instant::now(), String::new()))),
             Event::StepWaiting { step, reason } => {
