@@ -19,10 +19,10 @@ pub(super) const SELECTOR: &str = "pgedge.com/app-name=pgedge";
 
 /// CloudNativePG labels its pods with their Cluster, and those that run PostgreSQL among them.
 const CLUSTER: &str = "cnpg.io/cluster";
+const INSTANCES: &str = "cnpg.io/podRole=instance";
+
 /// Kubernetes labels the pods of a Job with it.
 const JOB: &str = "batch.kubernetes.io/job-name";
-
-const INSTANCES: &str = "cnpg.io/podRole=instance";
 
 /// How much of a failed container's log is shown.
 const LOG_LINES: i64 = 5;

@@ -128,3 +128,11 @@ fn proving_without_a_cluster_says_how_to_make_one() {
     hint: `pgedge-bootstrap --local` makes it
     ");
 }
+
+/// A hint that names no cluster would send the person to the default one, with `down` among the commands.
+#[test]
+fn a_hint_names_the_cluster_that_the_run_was_about() {
+    let ran = Home::new().run(&["prove", "--output", "json", "--name", "other"]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.stderr.ends_with("hint: `pgedge-bootstrap --local --name other` makes it\n"), "{}", ran.stderr);
+}
