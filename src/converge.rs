@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use tokio::task::JoinSet;
 
-use crate::event::{Event, Reporter, RunningStep, SCHEMA, StepReporter};
+use crate::event::{Event, Reporter, RunEnd, RunningStep, SCHEMA, StepReporter};
 use crate::failure::{Failure, FailureId};
 use crate::plan::Plan;
 use crate::step::{Observation, StepId};
@@ -49,7 +49,7 @@ pub(crate) async fn converge<W: World>(
     let started = Instant::now();
     reporter.report(&Event::RunStarted {
         schema: SCHEMA,
-        version: env!("CARGO_PKG_VERSION"),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
         cluster: cluster.to_owned(),
         steps: plan.described(),
     });
@@ -85,8 +85,10 @@ pub(crate) async fn converge<W: World>(
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         }
     }
+    let ok = outcome.errors.is_empty();
     reporter.report(&Event::RunFinished {
-        ok: outcome.errors.is_empty(),
+        ok,
+        end: if ok { RunEnd::Done } else { RunEnd::Failed },
         changed: outcome.changed.len(),
         seconds: started.elapsed().as_secs_f64(),
     });

@@ -3,19 +3,25 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use serde::Serialize;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::matrix::Matrix;
 use crate::step::{Stage, StepId};
 
-/// Something that happened. Serialised as it is for `--output json`; `docs/events.md` describes every field.
-#[derive(Debug, Clone, Serialize)]
+/// Something that happened. Serialised as it is for `--output json` and for the log; `docs/events.md` describes every
+/// field. Read back by those who follow the run of another process.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub(crate) enum Event {
     /// The first one: what is going to happen.
-    RunStarted { schema: u32, version: &'static str, cluster: String, steps: Vec<PlannedStep> },
-    /// Work on a step began.
+    RunStarted { schema: u32, version: String, cluster: String, steps: Vec<PlannedStep> },
+    /// Everything that the step needs holds: it is looked at.
     StepStarted { step: StepId },
+    /// The step does not hold, and leaves what is scarce to these others first.
+    StepQueued { step: StepId, behind: Vec<StepId> },
+    /// The step does not hold, and is made true from now on. `found`: missing, wrong or waiting.
+    StepApplying { step: StepId, found: String, detail: String },
     /// What the step is waiting for now. Repeated only when it changes.
     StepWaiting { step: StepId, reason: String },
     /// Bytes that arrived, out of so many if the sender says.
@@ -23,21 +29,52 @@ pub(crate) enum Event {
     /// The step holds.
     StepDone { step: StepId, detail: String, changed: bool, seconds: f64 },
     /// The step failed, and with it the run.
-    StepFailed { step: StepId, id: &'static str, summary: String, evidence: Vec<String>, hint: String, seconds: f64 },
+    StepFailed { step: StepId, id: String, summary: String, evidence: Vec<String>, hint: String, seconds: f64 },
     /// The step was given up because another one failed or the run was stopped.
     StepCancelled { step: StepId, seconds: f64 },
     /// The replication proof, as soon as there is one.
     Proof { matrix: Matrix },
+    /// A program that was started has ended: with an exit code, or without one because it was killed or never ran.
+    CommandEnded { step: Option<StepId>, command: String, exit: Option<i32>, seconds: f64, output: Vec<String> },
     /// The last one.
-    RunFinished { ok: bool, changed: usize, seconds: f64 },
+    RunFinished { ok: bool, end: RunEnd, changed: usize, seconds: f64 },
 }
 
-#[derive(Debug, Clone, Serialize)]
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum RunEnd {
+    /// Every step holds.
+    Done,
+    /// A step failed.
+    Failed,
+    /// A person, or the system, asked it to stop.
+    Interrupted,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct PlannedStep {
     pub(crate) id: StepId,
-    pub(crate) title: &'static str,
+    pub(crate) title: String,
     pub(crate) stage: Stage,
+    /// The steps that must hold before it is looked at.
     pub(crate) needs: Vec<StepId>,
+    /// The steps that it leaves what is scarce to: it is made true when they have ended.
+    pub(crate) yields_to: Vec<StepId>,
+}
+
+/// An event and when it happened: a line of the JSON form, and of the log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Stamped {
+    pub(crate) time: Timestamp,
+    #[serde(flatten)]
+    pub(crate) event: Event,
+}
+
+impl Stamped {
+    pub(crate) fn now(event: &Event) -> Self {
+        Self { time: Timestamp::now(), event: event.clone() }
+    }
 }
 
 /// The version of the JSON form of [`Event`].
@@ -116,7 +153,7 @@ impl RunningStep {
         let event = match crate::failure::of(error) {
             Some(failure) => Event::StepFailed {
                 step,
-                id: failure.id().as_str(),
+                id: failure.id().as_str().to_owned(),
                 summary: failure.summary().to_owned(),
                 evidence: failure.seen().to_vec(),
                 hint: failure.advice(),
@@ -124,7 +161,7 @@ impl RunningStep {
             },
             None => Event::StepFailed {
                 step,
-                id: "unexpected",
+                id: "unexpected".to_owned(),
                 summary: format!("{error:#}"),
                 evidence: Vec::new(),
                 hint: String::new(),

@@ -1,9 +1,9 @@
 //! The result of the proof: who read what from whom, and how long after.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// One complete proof: a read for every ordered pair of nodes.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Matrix {
     /// The key of the rows of this proof: no other run has it.
     pub(crate) run: String,
@@ -12,7 +12,7 @@ pub(crate) struct Matrix {
 }
 
 /// A row that was written on one node and read on another.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Read {
     pub(crate) written_on: String,
     pub(crate) read_on: String,

@@ -69,9 +69,10 @@ impl Plan {
     pub(crate) fn described(&self) -> Vec<PlannedStep> {
         let described = |(step, needs): (StepId, &[StepId])| PlannedStep {
             id: step,
-            title: step.title(),
+            title: step.title().to_owned(),
             stage: step.stage(),
             needs: needs.to_vec(),
+            yields_to: Vec::new(),
         };
         self.steps().map(described).collect()
     }

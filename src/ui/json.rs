@@ -1,13 +1,13 @@
 //! One JSON object per event and line, as `docs/events.md` describes them.
 
-use crate::event::{Event, Reporter};
+use crate::event::{Event, Reporter, Stamped};
 
 pub(super) struct Json;
 
 impl Reporter for Json {
     fn report(&self, event: &Event) {
         // An event is plain data, and a reader that went away must not stop the run.
-        if let Ok(line) = serde_json::to_string(event) {
+        if let Ok(line) = serde_json::to_string(&Stamped::now(event)) {
             let _ = super::print(&format!("{line}\n"));
         }
     }

@@ -79,8 +79,11 @@ impl Reporter for Plain {
                 state.running.remove(step);
                 state.line(&format!("--  stopped: {} ({seconds:.1} s)", step.title()));
             }
-            Event::Proof { .. } => {}
-            Event::RunFinished { ok, changed, seconds } => {
+            Event::StepQueued { .. }
+            | Event::StepApplying { .. }
+            | Event::CommandEnded { .. }
+            | Event::Proof { .. } => {}
+            Event::RunFinished { ok, changed, seconds, .. } => {
                 state.over = true;
                 self.shared.ended.notify_all();
                 state.line(&super::terminal::closing(*ok, *changed, *seconds));

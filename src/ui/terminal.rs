@@ -90,8 +90,11 @@ impl Reporter for Terminal {
                 self.remove(*step);
                 self.line(&format!("{} stopped: {}", style("-").yellow(), step.title()));
             }
-            Event::Proof { .. } => {}
-            Event::RunFinished { ok, changed, seconds } => self.line(&closing(*ok, *changed, *seconds)),
+            Event::StepQueued { .. }
+            | Event::StepApplying { .. }
+            | Event::CommandEnded { .. }
+            | Event::Proof { .. } => {}
+            Event::RunFinished { ok, changed, seconds, .. } => self.line(&closing(*ok, *changed, *seconds)),
         }
     }
 }
