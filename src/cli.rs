@@ -1,6 +1,7 @@
 //! The command line: what can be typed, and what it is called. Nothing here does anything.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -52,6 +53,9 @@ pub(crate) struct Up {
     /// Stop after this stage
     #[arg(long, value_name = "STAGE", default_value = "prove")]
     pub(crate) until: Stage,
+    /// Give up after this time, such as 90s or 30m
+    #[arg(long, value_name = "DURATION", value_parser = crate::options::parse_duration)]
+    pub(crate) deadline: Option<Duration>,
     #[command(flatten)]
     pub(crate) shape: Shape,
     #[command(flatten)]

@@ -4,6 +4,7 @@ mod completions;
 mod down;
 mod env;
 mod prove;
+mod run;
 mod status;
 mod tools;
 mod up;
@@ -17,14 +18,15 @@ use anyhow::Result;
 
 use crate::cli::{Cli, Command, Common, Output, Shape};
 use crate::context::Context;
-use crate::converge::{Outcome, World as _};
+use crate::converge::World as _;
 use crate::event::Reporter;
 use crate::failure::{Failure, FailureId};
-use crate::options::Options;
+use crate::options::{ClusterName, Options};
 use crate::pins::Pins;
 use crate::places::Places;
 use crate::platform::Platform;
 use crate::step::{Observation, StepId};
+use crate::stop::Stop;
 use crate::ui;
 
 /// How a command ended when nothing unexpected happened.
@@ -33,21 +35,34 @@ pub(crate) enum Verdict {
     Good,
     /// Something does not hold, and the command has said what.
     Bad,
+    /// It was asked to stop, and has said where.
+    Interrupted,
 }
 
 /// Runs what was typed.
-pub(crate) async fn run(cli: Cli) -> Result<Verdict> {
-    match cli.command {
-        None => up::run(&cli.up).await,
-        Some(Command::Up(arguments)) => up::run(&arguments).await,
-        Some(Command::Tools(arguments)) => tools::run(&arguments.common).await,
-        Some(Command::Verify(arguments)) => verify::run(&arguments).await,
-        Some(Command::Prove(arguments)) => prove::run(&arguments).await,
-        Some(Command::Status(arguments)) => status::run(&arguments).await,
-        Some(Command::Versions(arguments)) => versions::run(&arguments.common),
-        Some(Command::Down(arguments)) => down::run(&arguments).await,
-        Some(Command::Env(arguments)) => env::run(&arguments.common),
-        Some(Command::Completions { shell }) => completions::run(shell),
+pub(crate) async fn run(cli: Cli, stop: &Stop) -> Result<Verdict> {
+    match cli.command.unwrap_or(Command::Up(cli.up)) {
+        // A run of the engine stops in order and says what it has left.
+        Command::Up(arguments) => up::run(&arguments, stop).await,
+        Command::Tools(arguments) => tools::run(&arguments.common, stop).await,
+        Command::Prove(arguments) => prove::run(&arguments, stop).await,
+        Command::Verify(arguments) => unless_stopped(stop, verify::run(&arguments)).await,
+        Command::Status(arguments) => unless_stopped(stop, status::run(&arguments)).await,
+        Command::Down(arguments) => unless_stopped(stop, down::run(&arguments)).await,
+        Command::Versions(arguments) => versions::run(&arguments.common),
+        Command::Env(arguments) => env::run(&arguments.common),
+        Command::Completions { shell } => completions::run(shell),
+    }
+}
+
+/// The other commands can be dropped wherever they are: the programs that they started end with them.
+async fn unless_stopped(stop: &Stop, command: impl Future<Output = Result<Verdict>>) -> Result<Verdict> {
+    tokio::select! {
+        ended = command => ended,
+        () = stop.asked() => {
+            ui::say("interrupted; the same command again goes on from here\n");
+            Ok(Verdict::Interrupted)
+        }
     }
 }
 
@@ -69,7 +84,11 @@ fn context(common: &Common, shape: Option<&Shape>) -> Result<Context> {
 
 /// What must be typed to name this cluster: nothing for the default one.
 fn cluster_flag(common: &Common) -> String {
-    if common.name.as_str() == "pgedge" { String::new() } else { format!(" --name {}", common.name) }
+    flag_of(&common.name)
+}
+
+fn flag_of(name: &ClusterName) -> String {
+    if name.as_str() == "pgedge" { String::new() } else { format!(" --name {name}") }
 }
 
 fn places(common: &Common) -> Result<Places> {
@@ -101,16 +120,4 @@ const PATIENCE: Duration = Duration::from_secs(9);
 async fn look(context: &Context, step: StepId) -> Result<Observation> {
     let observation = tokio::time::timeout(PATIENCE, context.observe(step)).await;
     observation.unwrap_or_else(|_| Ok(Observation::Waiting(format!("no answer after {} s", PATIENCE.as_secs()))))
-}
-
-/// The verdict of a run whose failures the reporter has told already; an unexpected error goes on upwards.
-fn concluded(outcome: Outcome) -> Result<Verdict> {
-    let mut verdict = Verdict::Good;
-    for (step, error) in outcome.errors {
-        if crate::failure::of(&error).is_none() {
-            return Err(error.context(format!("step {step}")));
-        }
-        verdict = Verdict::Bad;
-    }
-    Ok(verdict)
 }

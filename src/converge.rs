@@ -1,25 +1,28 @@
 //! The engine: each step is looked at, made true if it is not, and looked at again. The second look is the proof.
 //!
-//! A step starts the moment everything that it needs holds, beside whatever else is running. The first failure ends
-//! the run: what is still running is cancelled, and what had failed at the same moment is reported too.
+//! A step is looked at the moment everything that it needs holds, beside whatever else is running, and is made true the
+//! moment the steps have ended that it yields to. The first failure ends the run: what fails in the same moment is told
+//! with it, the root cause first, and the rest is cancelled.
+
+mod step;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
-use tokio::task::JoinSet;
+use anyhow::Result;
+use tokio::sync::watch;
+use tokio::task::{JoinError, JoinSet};
 
 use crate::event::{Event, Reporter, RunEnd, RunningStep, SCHEMA, StepReporter};
-use crate::failure::{Failure, FailureId};
+use crate::failure;
 use crate::plan::Plan;
 use crate::step::{Observation, StepId};
+use crate::stop::Stop;
+use step::{Held, Limits};
 
-/// Between two attempts at a step that slips back. An attempt itself waits for what can be waited for.
-const SETTLE: Duration = Duration::from_millis(500);
-
-/// A look reads and changes nothing: what takes longer hangs.
-const LOOK: Duration = Duration::from_secs(60);
+/// When one thing breaks, several steps notice: docker that goes away fails all that use it within this time.
+const TOGETHER: Duration = Duration::from_millis(300);
 
 /// What steps are looked at and made true in. The product has one, the engine's tests have others.
 pub(crate) trait World: Send + Sync + 'static {
@@ -30,12 +33,28 @@ pub(crate) trait World: Send + Sync + 'static {
     fn apply(&self, step: StepId, reporter: &StepReporter) -> impl Future<Output = Result<()>> + Send;
 }
 
+/// What a run is told apart from its plan.
+#[derive(Debug, Clone)]
+pub(crate) struct Terms {
+    /// The name of the cluster, for the reporters.
+    pub(crate) cluster: String,
+    /// The longest that the whole run may take. Each step has a deadline of its own besides.
+    pub(crate) deadline: Option<Duration>,
+    /// Asks the run to end.
+    pub(crate) stop: Stop,
+}
+
 /// How a run ended.
 #[derive(Debug)]
 pub(crate) struct Outcome {
-    /// The steps that had to be made true.
+    pub(crate) end: RunEnd,
+    /// The steps that hold.
+    pub(crate) held: BTreeSet<StepId>,
+    /// Those of them that had to be made true.
     pub(crate) changed: BTreeSet<StepId>,
-    /// In the order in which they happened: the first one ended the run.
+    /// The steps that were being worked on when the run ended, and did not fail.
+    pub(crate) cancelled: BTreeSet<StepId>,
+    /// The root cause first.
     pub(crate) errors: Vec<(StepId, anyhow::Error)>,
 }
 
@@ -43,114 +62,163 @@ pub(crate) struct Outcome {
 pub(crate) async fn converge<W: World>(
     world: Arc<W>,
     plan: &Plan,
-    cluster: &str,
+    terms: &Terms,
     reporter: Arc<dyn Reporter>,
 ) -> Outcome {
     let started = Instant::now();
     reporter.report(&Event::RunStarted {
         schema: SCHEMA,
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        cluster: cluster.to_owned(),
+        cluster: terms.cluster.clone(),
         steps: plan.described(),
     });
-    let mut waiting: BTreeMap<StepId, BTreeSet<StepId>> =
-        plan.steps().map(|(step, needs)| (step, needs.iter().copied().collect())).collect();
-    // A need that is not in the plan is taken to hold: it belongs to somebody else.
-    let planned: BTreeSet<StepId> = waiting.keys().copied().collect();
-    waiting.values_mut().for_each(|needs| needs.retain(|need| planned.contains(need)));
-
-    let mut running = JoinSet::new();
-    let mut outcome = Outcome { changed: BTreeSet::new(), errors: Vec::new() };
-    loop {
-        if outcome.errors.is_empty() {
-            for step in take_ready(&mut waiting) {
-                let (world, reporter) = (Arc::clone(&world), Arc::clone(&reporter));
-                running.spawn(async move { (step, hold(world.as_ref(), step, reporter).await) });
-            }
-        }
-        let Some(ended) = running.join_next().await else { break };
-        match ended {
-            Ok((step, Ok(changed))) => {
-                if changed {
-                    outcome.changed.insert(step);
-                }
-                waiting.values_mut().for_each(|needs| needs.retain(|need| *need != step));
-            }
-            Ok((step, Err(error))) => {
-                outcome.errors.push((step, error));
-                running.abort_all();
-            }
-            // We cancelled it ourselves; its guard has said so.
-            Err(error) if error.is_cancelled() => {}
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        }
-    }
-    let ok = outcome.errors.is_empty();
+    let outcome = Engine::new(world, plan, terms, Arc::clone(&reporter)).run(&terms.stop).await;
     reporter.report(&Event::RunFinished {
-        ok,
-        end: if ok { RunEnd::Done } else { RunEnd::Failed },
+        ok: outcome.end == RunEnd::Done,
+        end: outcome.end,
         changed: outcome.changed.len(),
         seconds: started.elapsed().as_secs_f64(),
     });
     outcome
 }
 
-fn take_ready(waiting: &mut BTreeMap<StepId, BTreeSet<StepId>>) -> Vec<StepId> {
-    let ready: Vec<StepId> = waiting.iter().filter(|(_, needs)| needs.is_empty()).map(|(step, _)| *step).collect();
-    for step in &ready {
-        waiting.remove(step);
-    }
-    ready
+struct Engine<'a, W> {
+    world: Arc<W>,
+    plan: &'a Plan,
+    limits: Limits,
+    reporter: Arc<dyn Reporter>,
+    /// The steps that have not been started, with what they still need.
+    waiting: BTreeMap<StepId, BTreeSet<StepId>>,
+    running: JoinSet<Held>,
+    /// The steps that hold: those that yield to them wait for it.
+    ended: watch::Sender<BTreeSet<StepId>>,
+    failed: Vec<(RunningStep, anyhow::Error)>,
+    outcome: Outcome,
 }
 
-/// Makes one step true; tells whether anything had to be done for it.
-async fn hold<W: World>(world: &W, step: StepId, reporter: Arc<dyn Reporter>) -> Result<bool> {
-    let running = RunningStep::start(step, Arc::clone(&reporter));
-    let reporter = StepReporter::new(step, reporter);
-    let deadline = step.deadline();
-    let held =
-        tokio::time::timeout(deadline, observe_apply_observe(world, step, &reporter)).await.unwrap_or_else(|_| {
-            let what = format!("not true after {} minutes: {}", deadline.as_secs() / 60, step.title());
-            Err(Failure::new(FailureId::StepDeadline, what).evidence(reporter.last_seen()).into())
+impl<'a, W: World> Engine<'a, W> {
+    fn new(world: Arc<W>, plan: &'a Plan, terms: &Terms, reporter: Arc<dyn Reporter>) -> Self {
+        // A need that is not in the plan is taken to hold: it belongs to somebody else.
+        let waiting = plan.steps().map(|step| (step.id, plan.planned(&step.needs))).collect();
+        let outcome = Outcome {
+            end: RunEnd::Done,
+            held: BTreeSet::new(),
+            changed: BTreeSet::new(),
+            cancelled: BTreeSet::new(),
+            errors: Vec::new(),
+        };
+        Self {
+            world,
+            plan,
+            limits: Limits::starting_now(terms.deadline),
+            reporter,
+            waiting,
+            running: JoinSet::new(),
+            ended: watch::Sender::default(),
+            failed: Vec::new(),
+            outcome,
+        }
+    }
+
+    async fn run(mut self, stop: &Stop) -> Outcome {
+        self.start_what_is_ready();
+        loop {
+            tokio::select! {
+                // An end that was asked for comes before one that came by itself.
+                biased;
+                () = stop.asked() => {
+                    self.outcome.end = RunEnd::Interrupted;
+                    break;
+                }
+                ended = self.running.join_next() => match ended {
+                    None => break,
+                    Some(ended) => self.take(ended),
+                },
+            }
+            if !self.failed.is_empty() {
+                self.outcome.end = RunEnd::Failed;
+                self.gather_what_fails_together().await;
+                break;
+            }
+            self.start_what_is_ready();
+        }
+        self.tell_failures();
+        self.cancel_the_rest().await;
+        self.outcome
+    }
+
+    fn start_what_is_ready(&mut self) {
+        let ready: Vec<StepId> =
+            self.waiting.iter().filter(|(_, needs)| needs.is_empty()).map(|(step, _)| *step).collect();
+        for step in ready {
+            self.waiting.remove(&step);
+            let yields_to = self.plan.yields_to(step);
+            let (world, reporter) = (Arc::clone(&self.world), Arc::clone(&self.reporter));
+            let (ended, limits) = (self.ended.subscribe(), self.limits);
+            self.running
+                .spawn(async move { step::hold(world.as_ref(), step, &yields_to, ended, limits, reporter).await });
+        }
+    }
+
+    fn take(&mut self, ended: Result<Held, JoinError>) {
+        match ended {
+            Ok(Held::Holds { step, changed }) => {
+                self.outcome.held.insert(step);
+                if changed {
+                    self.outcome.changed.insert(step);
+                }
+                self.waiting.values_mut().for_each(|needs| {
+                    needs.remove(&step);
+                });
+                self.ended.send_modify(|ended| {
+                    ended.insert(step);
+                });
+            }
+            Ok(Held::Failed { running, error }) => self.failed.push((running, error)),
+            // We cancelled it ourselves; its guard has said so.
+            Err(error) if error.is_cancelled() => {}
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+
+    async fn gather_what_fails_together(&mut self) {
+        let end = tokio::time::Instant::now() + TOGETHER;
+        while let Ok(Some(ended)) = tokio::time::timeout_at(end, self.running.join_next()).await {
+            self.take(ended);
+        }
+    }
+
+    /// The table of failures is in the order from the machine upwards to what runs on it, and so is the plan: what comes
+    /// first in them is what made the others fail.
+    fn tell_failures(&mut self) {
+        let place = |step: StepId| self.plan.steps().position(|planned| planned.id == step);
+        let mut failed = std::mem::take(&mut self.failed);
+        failed.sort_by_key(|(running, error)| {
+            let id = failure::of(error).map(failure::Failure::id);
+            (id.is_none(), id, place(running.step()))
         });
-    match held {
-        Ok((detail, changed)) => {
-            running.done(detail, changed);
-            Ok(changed)
-        }
-        Err(error) => {
+        for (running, error) in failed {
+            let step = running.step();
             running.failed(&error);
-            Err(error)
+            self.outcome.errors.push((step, error));
         }
+    }
+
+    async fn cancel_the_rest(&mut self) {
+        self.running.abort_all();
+        while let Some(ended) = self.running.join_next().await {
+            self.take(ended);
+        }
+        // What ended between the last look and the end of the run has ended by itself.
+        self.tell_failures();
+        let failed = self.outcome.errors.iter().map(|(step, _)| *step);
+        let settled: BTreeSet<StepId> =
+            self.outcome.held.iter().chain(self.waiting.keys()).copied().chain(failed).collect();
+        self.outcome.cancelled = self.plan.steps().map(|step| step.id).filter(|step| !settled.contains(step)).collect();
     }
 }
 
-async fn observe_apply_observe<W: World>(world: &W, step: StepId, reporter: &StepReporter) -> Result<(String, bool)> {
-    let look = async || match tokio::time::timeout(LOOK, world.observe(step)).await {
-        Ok(seen) => seen.with_context(|| format!("while looking whether {}", step.title())),
-        Err(_) => Ok(Observation::Waiting(format!("no answer after {} s", LOOK.as_secs()))),
-    };
-    match look().await? {
-        Observation::Done(detail) => return Ok((detail, false)),
-        other => reporter.waiting(other.detail()),
-    }
-    loop {
-        world.apply(step, reporter).await?;
-        match look().await? {
-            Observation::Done(detail) => return Ok((detail, true)),
-            // It held and slipped back, as pods do while a cluster settles: the deadline is the limit.
-            Observation::Waiting(why) => {
-                reporter.waiting(why);
-                tokio::time::sleep(SETTLE).await;
-            }
-            other => {
-                let what = format!("still not true after everything was done for it: {}", step.title());
-                let seen = format!("{}: {}", other.word(), other.detail());
-                return Err(Failure::new(FailureId::StepDoesNotHold, what).evidence(seen).into());
-            }
-        }
-    }
-}
-
+#[cfg(test)]
+mod interleavings;
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::matrix::Matrix;
-use crate::step::{Stage, StepId};
+use crate::step::{Observation, Stage, StepId};
 
 /// Something that happened. Serialised as it is for `--output json` and for the log; `docs/events.md` describes every
 /// field. Read back by those who follow the run of another process.
@@ -85,6 +85,10 @@ pub(crate) trait Reporter: Send + Sync {
     fn report(&self, event: &Event);
 }
 
+tokio::task_local! {
+    static CURRENT: StepReporter;
+}
+
 /// What a step holds while it runs: the way to tell what it does. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct StepReporter {
@@ -108,6 +112,12 @@ impl StepReporter {
         }
     }
 
+    /// Says that the step is being made true, and what was found in its place.
+    pub(crate) fn applying(&self, found: &Observation) {
+        let (word, detail) = (found.word().to_owned(), found.detail().to_owned());
+        self.reporter.report(&Event::StepApplying { step: self.step, found: word, detail });
+    }
+
     /// Says how many bytes have arrived.
     pub(crate) fn bytes(&self, done: u64, total: Option<u64>) {
         self.reporter.report(&Event::StepBytes { step: self.step, done, total });
@@ -116,6 +126,22 @@ impl StepReporter {
     /// Hands over the result of the proof.
     pub(crate) fn proof(&self, matrix: &Matrix) {
         self.reporter.report(&Event::Proof { matrix: matrix.clone() });
+    }
+
+    /// Says that a program has ended.
+    pub(crate) fn command(&self, command: String, exit: Option<i32>, seconds: f64, output: Vec<String>) {
+        let step = Some(self.step);
+        self.reporter.report(&Event::CommandEnded { step, command, exit, seconds, output });
+    }
+
+    /// Does work in the name of the step: the programs that it starts are reported with it.
+    pub(crate) async fn named<F: Future>(&self, work: F) -> F::Output {
+        CURRENT.scope(self.clone(), work).await
+    }
+
+    /// The reporter of the step in whose name this code runs; `None` outside of a run.
+    pub(crate) fn current() -> Option<Self> {
+        CURRENT.try_with(Clone::clone).ok()
     }
 
     /// What was last waited for: the evidence of a deadline. Empty if nothing was.
@@ -141,6 +167,10 @@ impl RunningStep {
     pub(crate) fn start(step: StepId, reporter: Arc<dyn Reporter>) -> Self {
         reporter.report(&Event::StepStarted { step });
         Self { step, started: Instant::now(), reporter: Some(reporter) }
+    }
+
+    pub(crate) fn step(&self) -> StepId {
+        self.step
     }
 
     pub(crate) fn done(mut self, detail: String, changed: bool) {

@@ -170,6 +170,8 @@ failures! {
         "the machine may be overloaded; running this again continues where it stopped"
     StepDeadline "step-deadline"
         "running this again continues where it stopped"
+    RunDeadline "run-deadline"
+        "running this again continues where it stopped; give a longer --deadline, or none"
     StepDoesNotHold "step-does-not-hold"
         "`pgedge-bootstrap --local` makes it true"
     RunInProgress "run-in-progress"

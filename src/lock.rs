@@ -1,18 +1,38 @@
 //! One run at a time for each cluster. The lock is the kernel's: it goes with the processes that hold it, however they
-//! end, so a dead holder is none. The programs that a run starts hold it too: a helm or a kind whose run was killed goes
-//! on, and nothing may be changed beside it.
+//! end. The programs that a run starts hold it too, so that nothing is changed beside a helm or a kind whose run was
+//! killed; the next run ends such orphans before it begins.
+
+mod orphans;
 
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
 use crate::failure::{self, Failure, FailureId};
+use crate::holder::{Holder, Presence};
+
+/// The kernel takes a moment to end processes and to close their files.
+const LAST_WORDS: Duration = Duration::from_secs(10);
+
+/// Between two looks: a lock of the kind that goes with its holders cannot be waited for with a limit.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Held while a run changes a cluster.
 #[derive(Debug)]
 pub(crate) struct RunLock {
     _file: fs_err::File,
+    /// The command lines of the orphans of an earlier run that had to be ended for it.
+    pub(crate) ended: Vec<String>,
+}
+
+/// What came of trying to take the lock.
+#[derive(Debug)]
+pub(crate) enum Taken {
+    Ours(RunLock),
+    /// Another run has it.
+    Busy(Holder),
 }
 
 impl RunLock {
@@ -20,48 +40,132 @@ impl RunLock {
     ///
     /// # Errors
     /// [`FailureId::RunInProgress`] with the process that holds it.
-    pub(crate) fn take(state: &Path, command: &str) -> Result<Self> {
+    pub(crate) async fn take(state: &Path, command: &str) -> Result<Self> {
+        match Self::try_take(state, command).await? {
+            Taken::Ours(lock) => Ok(lock),
+            Taken::Busy(holder) => Err(in_progress(holder.to_string())),
+        }
+    }
+
+    /// As [`Self::take`], for callers who know what to do about another run.
+    ///
+    /// # Errors
+    /// [`FailureId::RunInProgress`] if the lock is held by something that cannot be ended from here.
+    pub(crate) async fn try_take(state: &Path, command: &str) -> Result<Taken> {
         let path = state.with_extension("lock");
         let parent = path.parent().context("the state directory has no parent")?;
         fs_err::create_dir_all(parent).map_err(failure::from_io)?;
         let file = fs_err::OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path);
         let mut file = file.map_err(failure::from_io)?;
-        if let Err(error) = file.try_lock() {
-            if matches!(error, std::fs::TryLockError::WouldBlock) {
-                let mut holder = String::new();
-                file.read_to_string(&mut holder).map_err(failure::from_io)?;
-                let what = "another run, or a program that it started, is changing this cluster";
-                return Err(Failure::new(FailureId::RunInProgress, what).evidence(holder).into());
+        let end = tokio::time::Instant::now() + LAST_WORDS;
+        let mut ended = Vec::new();
+        while !locked(&file, &path)? {
+            match read(&mut file)? {
+                Some(holder) if holder.presence() != Presence::Gone => return Ok(Taken::Busy(holder)),
+                record => {
+                    let orphans = orphans::of(&path).await?;
+                    if tokio::time::Instant::now() >= end {
+                        let seen: Vec<String> = orphans.iter().map(ToString::to_string).collect();
+                        return Err(in_progress(seen.join("\n")));
+                    }
+                    // Whoever has just taken the lock has written its record before its programs could get the file:
+                    // with the old record still there, all that have it are of the old run. No record at all says
+                    // nothing.
+                    if record.is_some() && read(&mut file)? == record {
+                        ended.extend(orphans::end(orphans));
+                    }
+                }
             }
-            return Err(anyhow::Error::new(error).context(format!("cannot lock {}", path.display())));
+            tokio::time::sleep(PAUSE).await;
         }
+        write(&mut file, &Holder::myself(command)).map_err(failure::from_io)?;
         rustix::io::fcntl_setfd(&file, rustix::io::FdFlags::empty()).context("cannot share the lock with programs")?;
-        file.set_len(0).and_then(|()| file.rewind()).map_err(failure::from_io)?;
-        writeln!(file, "process {} ({command})", std::process::id()).map_err(failure::from_io)?;
-        Ok(Self { _file: file })
+        Ok(Taken::Ours(Self { _file: file, ended }))
     }
 }
 
+fn in_progress(evidence: String) -> anyhow::Error {
+    let what = "another run, or a program that it started, is changing this cluster";
+    Failure::new(FailureId::RunInProgress, what).evidence(evidence).into()
+}
+
+fn locked(file: &fs_err::File, path: &Path) -> Result<bool> {
+    match file.try_lock() {
+        Ok(()) => Ok(true),
+        Err(std::fs::TryLockError::WouldBlock) => Ok(false),
+        Err(error) => Err(anyhow::Error::new(error).context(format!("cannot lock {}", path.display()))),
+    }
+}
+
+/// Who wrote the record; `None` if it is not there or only half written.
+fn read(file: &mut fs_err::File) -> Result<Option<Holder>> {
+    let mut record = String::new();
+    file.rewind().and_then(|()| file.read_to_string(&mut record)).map_err(failure::from_io)?;
+    Ok(serde_json::from_str(&record).ok())
+}
+
+fn write(file: &mut fs_err::File, holder: &Holder) -> std::io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    writeln!(file, "{}", serde_json::to_string(holder)?)
+}
+
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may panic")]
+#[expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 mod tests {
     use super::*;
+    use crate::process::Command;
 
-    #[test]
-    fn a_second_run_is_told_who_holds_the_lock() {
+    async fn eventually_ours(state: &Path) -> Vec<String> {
+        // A program that another test is starting at this moment holds a copy of the file until its exec.
+        let end = std::time::Instant::now() + Duration::from_secs(20);
+        loop {
+            match RunLock::try_take(state, "down").await {
+                Ok(Taken::Ours(lock)) => return lock.ended,
+                other => assert!(std::time::Instant::now() < end, "{other:?}"),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_second_run_is_told_who_holds_the_lock() {
         let folder = tempfile::tempdir().unwrap();
         let state = folder.path().join("pgedge");
-        let held = RunLock::take(&state, "up").unwrap();
-        let error = RunLock::take(&state, "down").unwrap_err();
+        let held = RunLock::take(&state, "up").await.unwrap();
+        let error = RunLock::take(&state, "down").await.unwrap_err();
         let failure = failure::of(&error).unwrap();
         assert_eq!(failure.id(), FailureId::RunInProgress);
-        assert_eq!(failure.seen(), [format!("process {} (up)", std::process::id())]);
+        assert!(failure.seen()[0].starts_with(&format!("process {} on ", std::process::id())), "{:?}", failure.seen());
         drop(held);
-        // A program that another test is starting at this moment holds a copy of the file until its exec.
-        let end = std::time::Instant::now() + std::time::Duration::from_secs(10);
-        while let Err(error) = RunLock::take(&state, "down") {
-            assert!(std::time::Instant::now() < end, "{error}");
-            std::thread::yield_now();
+        eventually_ours(&state).await;
+    }
+
+    #[tokio::test]
+    async fn a_program_whose_run_is_gone_is_ended_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("pgedge");
+        let RunLock { _file: mut file, .. } = RunLock::take(&state, "up").await.unwrap();
+        // It gets a copy of the lock, as every program of a run does, and would run for a minute.
+        let program = tokio::spawn(Command::new("sleep", Duration::from_secs(90)).args(["60"]).finish());
+        let deadline = std::time::Instant::now() + Duration::from_secs(20);
+        while !orphans::of(&state.with_extension("lock"))
+            .await
+            .unwrap()
+            .iter()
+            .any(|it| it.to_string().contains("sleep 60"))
+        {
+            assert!(std::time::Instant::now() < deadline, "the program did not start");
         }
+        // A holder that has ended: the kernel gives no process this number.
+        let gone = Holder { pid: i32::MAX.unsigned_abs(), process_start: None, ..Holder::myself("up") };
+        write(&mut file, &gone).unwrap();
+        drop(file);
+        // Another run that is waiting for the lock has its file open, too: this very process.
+        let _waiting = fs_err::File::open(state.with_extension("lock")).unwrap();
+        let ended = eventually_ours(&state).await;
+        assert_eq!(ended.len(), 1, "{ended:?}");
+        assert!(ended.iter().any(|line| line.contains("sleep 60")), "{ended:?}");
+        let Ok(Ok(finished)) = program.await else { panic!("the program could not be run") };
+        assert!(!finished.status.success());
     }
 }

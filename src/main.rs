@@ -24,11 +24,13 @@ mod verdict;
 
 // How it runs programs and tells what happens.
 mod process;
+mod signals;
 mod ui;
 
 // The vocabulary.
 mod event;
 mod failure;
+mod holder;
 mod image;
 mod matrix;
 mod options;
@@ -36,22 +38,30 @@ mod pins;
 mod places;
 mod platform;
 mod step;
+mod stop;
 mod sum;
 
+use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser as _;
+use futures::FutureExt as _;
 
 use crate::commands::Verdict;
+use crate::stop::Stop;
 
 /// Of a shell's command that ended by an interrupt.
 const INTERRUPTED: u8 = 130;
+
+/// Of a run that ended for a reason that nobody expected.
+const DEFECT: u8 = 3;
 
 /// How long a thread that writes a file may go on when the run has ended.
 const LAST_WORK: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(ui::say_defect));
     let cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,
         Err(usage) => {
@@ -64,20 +74,23 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => {
             ui::say_error(&anyhow::Error::new(error).context("cannot start the runtime"));
-            return ExitCode::from(3);
+            return ExitCode::from(DEFECT);
         }
     };
-    let code = runtime.block_on(async {
+    let stop = Stop::new();
+    let run = async {
         tokio::select! {
-            ended = commands::run(cli) => exit_code(ended),
-            () = interrupted() => {
-                ui::say("interrupted; running this again continues from here\n");
-                ExitCode::from(INTERRUPTED)
-            }
+            ended = commands::run(cli, &stop) => exit_code(ended),
+            () = stop.insisted() => ExitCode::from(INTERRUPTED),
         }
+    };
+    // A panic of a step reaches this through the engine; its hook has said what there is to say.
+    let code = runtime.block_on(async {
+        tokio::spawn(signals::listen(stop.clone()));
+        AssertUnwindSafe(run).catch_unwind().await.unwrap_or(ExitCode::from(DEFECT))
     });
     // A thread may be in the middle of writing a file: its temporary name is removed if it may finish.
-    runtime.shutdown_timeout(LAST_WORK);
+    runtime.shutdown_timeout(if stop.is_insisted() { Duration::ZERO } else { LAST_WORK });
     code
 }
 
@@ -85,25 +98,11 @@ fn exit_code(ended: anyhow::Result<Verdict>) -> ExitCode {
     match ended {
         Ok(Verdict::Good) => ExitCode::SUCCESS,
         Ok(Verdict::Bad) => ExitCode::from(1),
+        Ok(Verdict::Interrupted) => ExitCode::from(INTERRUPTED),
         Err(error) if error.is::<ui::ReaderWentAway>() => ExitCode::SUCCESS,
         Err(error) => {
             ui::say_error(&error);
-            ExitCode::from(if failure::of(&error).is_some() { 1 } else { 3 })
+            ExitCode::from(if failure::of(&error).is_some() { 1 } else { DEFECT })
         }
-    }
-}
-
-/// Returns when the person, or whoever started us, wants the program to end.
-async fn interrupted() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let wait = async |kind: SignalKind| match signal(kind) {
-        Ok(mut signals) => drop(signals.recv().await),
-        // Without a handler the signal ends the process by itself.
-        Err(_) => std::future::pending().await,
-    };
-    tokio::select! {
-        () = wait(SignalKind::interrupt()) => {}
-        () = wait(SignalKind::terminate()) => {}
-        () = wait(SignalKind::hangup()) => {}
     }
 }

@@ -1,8 +1,30 @@
 //! What the person asked for, resolved: the values of the flags after their defaults.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+
+/// A length of time as people type it: `90s`, `30m`, `1h30m`; more than nothing and at most a day.
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
+    let length: jiff::SignedDuration =
+        text.parse().map_err(|_| "a length of time looks like 90s, 30m or 1h30m".to_owned())?;
+    match Duration::try_from(length) {
+        Ok(length) if length > Duration::ZERO && length <= LONGEST => Ok(length),
+        _ => Err("it must be more than nothing and at most a day".to_owned()),
+    }
+}
+
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A length of time as people say it: `90 s`, `20 min`, `1 h 30 min`.
+pub(crate) fn in_words(length: Duration) -> String {
+    let seconds = length.as_secs();
+    let parts = [(seconds / 3600, "h"), (seconds / 60 % 60, "min"), (seconds % 60, "s")];
+    let words: Vec<String> =
+        parts.into_iter().filter(|(number, _)| *number > 0).map(|(number, unit)| format!("{number} {unit}")).collect();
+    if words.is_empty() { format!("{} ms", length.as_millis()) } else { words.join(" ") }
+}
 
 /// The options of a run.
 #[derive(Debug, Clone)]

@@ -5,25 +5,28 @@
 
 use std::ffi::{OsStr, OsString};
 use std::process::Stdio;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::sync::{RwLock, RwLockReadGuard};
 
+use crate::event::StepReporter;
 use crate::failure::{Failure, FailureId};
 
 /// How many lines of a failed program's output are shown.
 const TAIL_LINES: usize = 12;
 
 /// Held exclusively while a program is started, and shared while a program's file is written.
-static STARTS: RwLock<()> = RwLock::new(());
+static STARTS: RwLock<()> = RwLock::const_new(());
 
 /// Keeps every start waiting until the value is dropped. To be held while a file is open for writing that will be run:
 /// a child that is being started at that moment has a copy of the open file until its exec, and for so long the
 /// kernel refuses to run the file ("text file busy", <https://github.com/golang/go/issues/22315>).
+///
+/// Blocks the thread: to be called where that is allowed, as in `spawn_blocking`.
 pub(crate) fn hold_starts() -> RwLockReadGuard<'static, ()> {
-    STARTS.read().unwrap_or_else(PoisonError::into_inner)
+    STARTS.blocking_read()
 }
 
 /// A program with its arguments, not yet started.
@@ -117,29 +120,21 @@ impl Command {
     /// As [`Self::stdout`], but for the status.
     pub(crate) async fn finish(self) -> Result<Finished> {
         let line = self.line();
-        let failed =
-            |what: String| Failure::new(FailureId::CommandFailed, format!("`{line}` could not be run")).evidence(what);
-        let exclusive = STARTS.write().unwrap_or_else(PoisonError::into_inner);
-        let mut command = tokio::process::Command::new(&self.program);
-        for name in &self.hidden {
-            command.env_remove(name);
+        let started = Instant::now();
+        let finished = self.run_to_the_end(&line).await;
+        if let Some(reporter) = StepReporter::current() {
+            let (exit, output) = match &finished {
+                Ok(finished) => (finished.status.code(), finished.tail()),
+                Err(error) => (None, format!("{error:#}")),
+            };
+            let output = output.lines().map(str::to_owned).collect();
+            reporter.command(line, exit, started.elapsed().as_secs_f64(), output);
         }
-        let started = command
-            .args(&self.arguments)
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            // A group of its own, so that the children of the program can be ended with it, and so that Ctrl-C in the
-            // terminal reaches this program alone, which then decides.
-            .process_group(0)
-            .spawn();
-        drop(exclusive);
-        let mut child = started.map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => anyhow::Error::new(StartError::NotFound).context(failed(error.to_string())),
-            _ => failed(error.to_string()).into(),
-        })?;
+        finished
+    }
+
+    async fn run_to_the_end(self, line: &str) -> Result<Finished> {
+        let mut child = self.start(line).await?;
         let _group = ProcessGroup(child.id());
         let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let feed = async {
@@ -158,6 +153,32 @@ impl Command {
         };
         let status = status.with_context(|| format!("cannot wait for `{line}`"))?;
         Ok(Finished { stdout: stdout?, stderr: stderr?, status })
+    }
+
+    async fn start(&self, line: &str) -> Result<tokio::process::Child> {
+        let failed =
+            |what: String| Failure::new(FailureId::CommandFailed, format!("`{line}` could not be run")).evidence(what);
+        let mut command = tokio::process::Command::new(&self.program);
+        for name in &self.hidden {
+            command.env_remove(name);
+        }
+        command
+            .args(&self.arguments)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            // A group of its own, so that the children of the program can be ended with it, and so that Ctrl-C in the
+            // terminal reaches this program alone, which then decides.
+            .process_group(0);
+        let exclusive = STARTS.write().await;
+        let started = command.spawn();
+        drop(exclusive);
+        started.map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => anyhow::Error::new(StartError::NotFound).context(failed(error.to_string())),
+            _ => failed(error.to_string()).into(),
+        })
     }
 }
 

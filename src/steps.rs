@@ -4,6 +4,7 @@ mod chart;
 mod cluster;
 mod host;
 mod images;
+mod node_image;
 mod nodes;
 mod operators;
 mod registries;
@@ -29,7 +30,7 @@ impl World for Context {
         match step {
             StepId::Docker => host::observe(self).await,
             StepId::Tool(tool) => tools::observe(self, tool).await,
-            StepId::NodeImage => images::observe_node_image(self).await,
+            StepId::NodeImage => node_image::observe(self).await,
             StepId::Manifest(operator) => operators::observe_manifest(self, operator).await,
             StepId::Chart => chart::observe(self).await,
             StepId::Cluster => cluster::observe(self).await,
@@ -47,7 +48,7 @@ impl World for Context {
             // Nothing here starts an engine: observing it is all, and what is missing has ended the run already.
             StepId::Docker => Ok(()),
             StepId::Tool(tool) => tools::apply(self, tool, reporter).await,
-            StepId::NodeImage => images::pull_node_image(self, reporter).await,
+            StepId::NodeImage => node_image::apply(self, reporter).await,
             StepId::Manifest(operator) => operators::fetch_manifest(self, operator, reporter).await,
             StepId::Chart => chart::apply(self, reporter).await,
             StepId::Cluster => cluster::apply(self, reporter).await,

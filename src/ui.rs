@@ -76,3 +76,15 @@ pub(crate) fn say_error(error: &anyhow::Error) {
         )),
     }
 }
+
+/// Tells a panic: a defect, with the place in the source that a report needs.
+pub(crate) fn say_defect(panic: &std::panic::PanicHookInfo<'_>) {
+    let what = panic.payload_as_str().unwrap_or("no message");
+    let place = panic.location().map(|place| format!("at {place}"));
+    say(&failure::lines(
+        "defect",
+        &format!("pgedge-bootstrap {} broke down: {what}", env!("CARGO_PKG_VERSION")),
+        place.as_slice(),
+        "please report this with the output above; running the same command again continues from here",
+    ));
+}

@@ -13,7 +13,7 @@ use crate::ui;
 
 pub(super) async fn run(arguments: &Down) -> Result<Verdict> {
     let context = super::context(&arguments.common, None)?;
-    let _lock = RunLock::take(&context.places.state, "down")?;
+    let _lock = RunLock::take(&context.places.state, "down").await?;
     let mut removed = steps::remains_of_cluster(&context).await?;
     let mut tools = Vec::new();
     if arguments.purge {

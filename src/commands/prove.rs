@@ -5,24 +5,33 @@ use std::sync::Arc;
 use anyhow::Result;
 
 use super::Verdict;
+use super::run::Run;
 use crate::cli::{Output, Prove};
-use crate::converge::converge;
+use crate::event::RunEnd;
 use crate::lock::RunLock;
 use crate::plan::Plan;
+use crate::stop::Stop;
 use crate::ui;
 
-pub(super) async fn run(arguments: &Prove) -> Result<Verdict> {
+pub(super) async fn run(arguments: &Prove, stop: &Stop) -> Result<Verdict> {
     let common = &arguments.common;
     let context = Arc::new(super::context(common, Some(&arguments.shape))?);
-    let _lock = RunLock::take(&context.places.state, "prove")?;
+    let _lock = RunLock::take(&context.places.state, "prove").await?;
     // With JSON the one object that is printed is the matrix, and a failure goes where failures go.
     let reporter = if common.output == Output::Json { ui::silent() } else { ui::text() };
-    let outcome = converge(Arc::clone(&context), &Plan::proof(), common.name.as_str(), reporter).await;
+    let run = Run { context: &context, plan: Plan::proof(), deadline: None, reporter, stop };
     match common.output {
-        Output::Json => outcome.errors.into_iter().next().map_or(Ok(()), |(_, error)| Err(error))?,
+        Output::Json => {
+            let outcome = run.outcome().await;
+            if outcome.end == RunEnd::Interrupted {
+                return Ok(Verdict::Interrupted);
+            }
+            outcome.errors.into_iter().next().map_or(Ok(()), |(_, error)| Err(error))?;
+        }
         Output::Text => {
-            if super::concluded(outcome)? == Verdict::Bad {
-                return Ok(Verdict::Bad);
+            let verdict = run.verdict().await?;
+            if verdict != Verdict::Good {
+                return Ok(verdict);
             }
         }
     }

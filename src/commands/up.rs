@@ -5,20 +5,29 @@ use std::sync::Arc;
 use anyhow::Result;
 
 use super::Verdict;
+use super::run::Run;
 use crate::cli::{Output, Up};
-use crate::converge::converge;
 use crate::lock::RunLock;
 use crate::plan::Plan;
 use crate::step::Stage;
+use crate::stop::Stop;
 use crate::ui;
 
-pub(super) async fn run(arguments: &Up) -> Result<Verdict> {
+pub(super) async fn run(arguments: &Up, stop: &Stop) -> Result<Verdict> {
     let common = &arguments.common;
     let context = Arc::new(super::context(common, Some(&arguments.shape))?);
-    let _lock = RunLock::take(&context.places.state, "up")?;
-    let plan = Plan::until(arguments.until);
-    let outcome = converge(Arc::clone(&context), &plan, common.name.as_str(), super::reporter(common)).await;
-    let verdict = super::concluded(outcome)?;
+    let lock = RunLock::take(&context.places.state, "up").await?;
+    for program in &lock.ended {
+        ui::say(&format!("ended what a killed run had left: {program}\n"));
+    }
+    let run = Run {
+        context: &context,
+        plan: Plan::until(arguments.until),
+        deadline: arguments.deadline,
+        reporter: super::reporter(common),
+        stop,
+    };
+    let verdict = run.verdict().await?;
     if verdict == Verdict::Good && common.output == Output::Text {
         if let Some(matrix) = context.proof.get() {
             ui::print(&matrix.table())?;

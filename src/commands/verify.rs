@@ -13,7 +13,7 @@ use crate::ui;
 pub(super) async fn run(arguments: &Verify) -> Result<Verdict> {
     let context = super::context(&arguments.common, Some(&arguments.shape))?;
     let steps: Vec<StepId> = if arguments.steps.is_empty() {
-        Plan::until(Stage::Deploy).steps().map(|(step, _)| step).collect()
+        Plan::until(Stage::Deploy).steps().map(|step| step.id).collect()
     } else {
         arguments.steps.clone()
     };

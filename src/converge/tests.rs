@@ -5,7 +5,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::*;
+use crate::failure::{Failure, FailureId};
 use crate::pins::Tool;
+use crate::plan::Step;
 
 const A: StepId = StepId::Tool(Tool::Helm);
 const B: StepId = StepId::Tool(Tool::Kind);
@@ -16,7 +18,7 @@ const D: StepId = StepId::Images;
 #[derive(Clone, Copy)]
 enum Behaviour {
     TakesSeconds(u64),
-    FailsAfterSeconds(u64),
+    FailsAfter(Duration, FailureId),
     NeverEnds,
     ChangesNothing,
     /// Holds only after it was applied so many times, and is on its way until then.
@@ -68,9 +70,9 @@ impl World for Simulation {
         self.state().applied.push((step, held_before));
         match self.behaviours.get(&step).copied().unwrap_or(Behaviour::TakesSeconds(1)) {
             Behaviour::TakesSeconds(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
-            Behaviour::FailsAfterSeconds(seconds) => {
-                tokio::time::sleep(Duration::from_secs(seconds)).await;
-                return Err(Failure::new(FailureId::DownloadFailed, "failed as told").into());
+            Behaviour::FailsAfter(time, id) => {
+                tokio::time::sleep(time).await;
+                return Err(Failure::new(id, "failed as told").into());
             }
             Behaviour::NeverEnds => {
                 reporter.waiting("something that never comes");
@@ -92,12 +94,24 @@ impl Reporter for Recorder {
     }
 }
 
+fn terms() -> Terms {
+    Terms { cluster: "test".to_owned(), deadline: None, stop: Stop::new() }
+}
+
 async fn run(world: &Arc<Simulation>, steps: Vec<(StepId, Vec<StepId>)>) -> (Outcome, Vec<Event>) {
+    let steps = steps.into_iter().map(|(id, needs)| Step { id, needs, yields_to: Vec::new() }).collect();
+    run_on(world, &Plan::of(steps), &terms()).await
+}
+
+async fn run_on(world: &Arc<Simulation>, plan: &Plan, terms: &Terms) -> (Outcome, Vec<Event>) {
     let recorder = Arc::new(Recorder::default());
-    let outcome =
-        converge(Arc::clone(world), &Plan::of(steps), "test", Arc::clone(&recorder) as Arc<dyn Reporter>).await;
+    let outcome = converge(Arc::clone(world), plan, terms, Arc::clone(&recorder) as Arc<dyn Reporter>).await;
     let events = recorder.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
     (outcome, events)
+}
+
+fn fails_after_a_second() -> Behaviour {
+    Behaviour::FailsAfter(Duration::from_secs(1), FailureId::DownloadFailed)
 }
 
 fn ids(outcome: &Outcome) -> Vec<(StepId, Option<FailureId>)> {
@@ -126,7 +140,7 @@ async fn a_second_run_changes_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failure_cancels_what_runs_and_starts_nothing_more() {
-    let world = Simulation::new([(A, Behaviour::FailsAfterSeconds(1)), (B, Behaviour::NeverEnds)]);
+    let world = Simulation::new([(A, fails_after_a_second()), (B, Behaviour::NeverEnds)]);
     let (outcome, events) = run(&world, vec![(A, vec![]), (B, vec![]), (C, vec![A]), (D, vec![B])]).await;
     assert_eq!(ids(&outcome), [(A, Some(FailureId::DownloadFailed))]);
     assert_eq!(BTreeSet::from_iter(world.applied()), BTreeSet::from([A, B]));
@@ -135,9 +149,68 @@ async fn a_failure_cancels_what_runs_and_starts_nothing_more() {
 
 #[tokio::test(start_paused = true)]
 async fn failures_of_the_same_moment_are_all_reported() {
-    let world = Simulation::new([(A, Behaviour::FailsAfterSeconds(1)), (B, Behaviour::FailsAfterSeconds(1))]);
+    let world = Simulation::new([(A, fails_after_a_second()), (B, fails_after_a_second())]);
     let (outcome, _) = run(&world, vec![(A, vec![]), (B, vec![])]).await;
     assert_eq!(outcome.errors.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_failures_of_the_same_moment_the_root_cause_comes_first() {
+    let world = Simulation::new([
+        (A, Behaviour::FailsAfter(Duration::from_millis(900), FailureId::CommandFailed)),
+        (B, Behaviour::FailsAfter(Duration::from_millis(1000), FailureId::DiskFull)),
+        (D, Behaviour::FailsAfter(Duration::from_secs(2), FailureId::DockerMissing)),
+    ]);
+    let (outcome, events) = run(&world, vec![(A, vec![]), (B, vec![]), (D, vec![])]).await;
+    assert_eq!(ids(&outcome), [(B, Some(FailureId::DiskFull)), (A, Some(FailureId::CommandFailed))]);
+    assert_eq!(outcome.cancelled, BTreeSet::from([D]));
+    let told: Vec<StepId> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::StepFailed { step, .. } => Some(*step),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told, [B, A]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_asked_to_stop_stops_and_says_what_it_left() {
+    let world = Simulation::new([(A, Behaviour::TakesSeconds(1)), (B, Behaviour::NeverEnds)]);
+    let terms = terms();
+    let stop = terms.stop.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        stop.ask();
+    });
+    let steps = [(A, vec![]), (B, vec![A]), (C, vec![B])];
+    let plan = Plan::of(steps.into_iter().map(|(id, needs)| Step { id, needs, yields_to: vec![] }).collect());
+    let (outcome, events) = run_on(&world, &plan, &terms).await;
+    assert_eq!((outcome.end, outcome.held, outcome.cancelled), (RunEnd::Interrupted, [A].into(), [B].into()));
+    assert!(matches!(events.last(), Some(Event::RunFinished { ok: false, end: RunEnd::Interrupted, .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_deadline_of_the_run_ends_whatever_runs_then() {
+    let world = Simulation::new([(A, Behaviour::NeverEnds), (B, Behaviour::NeverEnds)]);
+    let terms = Terms { deadline: Some(Duration::from_secs(30)), ..terms() };
+    let started = tokio::time::Instant::now();
+    let steps = [A, B].map(|id| Step { id, needs: vec![], yields_to: vec![] });
+    let (outcome, _) = run_on(&world, &Plan::of(steps.to_vec()), &terms).await;
+    assert_eq!(ids(&outcome), [(A, Some(FailureId::RunDeadline)), (B, Some(FailureId::RunDeadline))]);
+    assert!(started.elapsed() < Duration::from_secs(31));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_that_yields_is_looked_at_at_once_and_made_true_later() {
+    let world = Simulation::new([(A, Behaviour::TakesSeconds(10)), (B, Behaviour::TakesSeconds(1))]);
+    let steps =
+        vec![Step { id: A, needs: vec![], yields_to: vec![] }, Step { id: B, needs: vec![], yields_to: vec![A] }];
+    let (outcome, events) = run_on(&world, &Plan::of(steps), &terms()).await;
+    assert_eq!(outcome.end, RunEnd::Done);
+    assert_eq!(world.applied(), [A, B]);
+    let queued = Event::StepQueued { step: B, behind: vec![A] };
+    assert!(events.contains(&queued) && world.state().applied[1].1.contains(&A));
 }
 
 #[tokio::test(start_paused = true)]
@@ -173,10 +246,10 @@ async fn a_step_that_slips_back_is_applied_again_until_it_holds_or_its_deadline_
 #[tokio::test(start_paused = true)]
 async fn no_step_of_the_whole_plan_is_applied_before_what_it_needs_holds_or_twice() {
     let world = Simulation::new([]);
-    let plan: Vec<(StepId, Vec<StepId>)> =
-        Plan::until(crate::step::Stage::Prove).steps().map(|(step, needs)| (step, needs.to_vec())).collect();
-    let needs: BTreeMap<StepId, Vec<StepId>> = plan.iter().cloned().collect();
-    let (outcome, events) = run(&world, plan).await;
+    let plan = Plan::until(crate::step::Stage::Prove);
+    let needs: BTreeMap<StepId, Vec<StepId>> =
+        plan.steps().map(|step| (step.id, [step.needs.clone(), step.yields_to.clone()].concat())).collect();
+    let (outcome, events) = run_on(&world, &plan, &terms()).await;
     assert!(outcome.errors.is_empty());
     let state = world.state();
     for (step, held) in &state.applied {

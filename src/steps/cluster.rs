@@ -207,7 +207,7 @@ async fn create(context: &Context, reporter: &StepReporter) -> Result<()> {
     remove_kubeconfig(context)?;
     fs_err::write(&context.places.engine, context.docker.info().await?.id).map_err(failure::from_io)?;
     fs_err::write(&context.places.unfinished, "").map_err(failure::from_io)?;
-    let image = super::images::node_image_reference(context).await?;
+    let image = super::node_image::reference(context).await?;
     reporter.waiting("kind creates the Kubernetes nodes");
     let new = NewCluster {
         name,
@@ -216,7 +216,11 @@ async fn create(context: &Context, reporter: &StepReporter) -> Result<()> {
         workers: context.options.workers,
         kubeconfig: &context.places.kubeconfig,
     };
-    let created = context.kind().create(&new, CREATION).await?;
+    let kind = context.kind();
+    let created = tokio::select! {
+        created = kind.create(&new, CREATION) => created?,
+        never = registries::write_as_nodes_start(context) => match never {},
+    };
     if created.status.success() {
         return Ok(());
     }

@@ -20,7 +20,7 @@ pub(super) async fn observe(context: &Context) -> Result<Observation> {
     if let Ok(statistics) = rustix::fs::statvfs(root) {
         let free = statistics.f_bavail * statistics.f_frsize;
         // What is pulled already needs no room again.
-        let pulled = context.docker.has_image(&super::images::node_image_reference(context).await?).await?;
+        let pulled = context.docker.has_image(&super::node_image::reference(context).await?).await?;
         if free < ROOM && !pulled {
             let what = format!(
                 "docker's disk has {:.1} GiB free and about {:.0} GiB are needed",

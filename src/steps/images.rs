@@ -1,4 +1,7 @@
-//! Images: the Kubernetes node image in docker, and the pinned images inside the cluster.
+//! The pinned images inside the cluster: pulled by every Kubernetes node as soon as it runs, while Kubernetes is still
+//! being set up in it.
+
+mod pull;
 
 use std::time::Duration;
 
@@ -7,9 +10,9 @@ use futures::future::{BoxFuture, FutureExt as _};
 use futures::{StreamExt as _, TryStreamExt as _};
 use serde::Deserialize;
 
+use super::registries;
 use crate::context::Context;
 use crate::event::StepReporter;
-use crate::failure::{Failure, FailureId};
 use crate::image::ImageName;
 use crate::pins::{ImagePin, ImageRole};
 use crate::step::Observation;
@@ -18,29 +21,10 @@ use crate::tools::docker::Container;
 /// Pulls at the same time in one Kubernetes node: the largest image decides, the others fit beside it.
 const PARALLEL: usize = 3;
 
+/// Between two looks at nodes that are being made. What is looked for happens inside of them and cannot be watched.
+const PAUSE: Duration = Duration::from_millis(300);
+
 const QUESTION: Duration = Duration::from_secs(30);
-
-/// The node image as docker is to pull it: by digest alone, through the registry mirror if there is one.
-pub(super) async fn node_image_reference(context: &Context) -> Result<String> {
-    let pin = context.node_image().await?;
-    let registry = pin.image.registry();
-    let place = context.options.registry_mirror(registry).map_or(registry, |mirror| mirror.address());
-    Ok(format!("{place}/{}@{}", pin.image.path(), pin.digest))
-}
-
-pub(super) async fn observe_node_image(context: &Context) -> Result<Observation> {
-    let pin = context.node_image().await?;
-    if context.docker.has_image(&node_image_reference(context).await?).await? {
-        return Ok(Observation::Done(format!("Kubernetes {}", pin.kubernetes)));
-    }
-    Ok(Observation::Missing(format!("docker does not have {}", pin.image)))
-}
-
-pub(super) async fn pull_node_image(context: &Context, reporter: &StepReporter) -> Result<()> {
-    let reference = node_image_reference(context).await?;
-    reporter.waiting(format!("docker pulls {}", context.node_image().await?.image));
-    context.docker.pull(&reference, crate::step::StepId::NodeImage.deadline()).await
-}
 
 /// Every pinned image is in every Kubernetes node.
 pub(super) async fn observe(context: &Context) -> Result<Observation> {
@@ -57,13 +41,50 @@ pub(super) async fn observe(context: &Context) -> Result<Observation> {
     })
 }
 
+/// The nodes may be replaced while they pull, if they are what an earlier run left unfinished: then the new ones pull.
 pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<()> {
-    let nodes = super::cluster::containers(context).await?;
-    let missing = missing(context, &nodes).await?;
+    loop {
+        let nodes = nodes_that_can_pull(context, reporter).await?;
+        match fill(context, &nodes, reporter).await {
+            Err(_) if super::cluster::containers(context).await? != nodes => {
+                reporter.waiting("the Kubernetes nodes are being made anew");
+            }
+            ended => return ended,
+        }
+    }
+}
+
+/// Waits until all Kubernetes nodes run, know their mirrors, and have a container runtime that answers.
+async fn nodes_that_can_pull(context: &Context, reporter: &StepReporter) -> Result<Vec<Container>> {
+    let wanted = usize::from(context.options.workers) + 1;
+    let mut pause = tokio::time::interval(PAUSE);
+    'look: loop {
+        pause.tick().await;
+        let nodes = super::cluster::containers(context).await?;
+        if nodes.len() < wanted || nodes.iter().any(|node| !node.is_running()) {
+            reporter.waiting("the Kubernetes nodes are not there yet");
+            continue;
+        }
+        for node in &nodes {
+            if let Some(why) = registries::differ(context, node).await? {
+                reporter.waiting(why);
+                continue 'look;
+            }
+            if !context.docker.try_exec(&node.name, &["crictl", "info"], QUESTION).await?.status.success() {
+                reporter.waiting(format!("the container runtime of Kubernetes node {} does not answer yet", node.name));
+                continue 'look;
+            }
+        }
+        return Ok(nodes);
+    }
+}
+
+async fn fill(context: &Context, nodes: &[Container], reporter: &StepReporter) -> Result<()> {
+    let missing = missing(context, nodes).await?;
     let total = missing.len();
     let mut pulls: Vec<BoxFuture<'_, Result<&ImageName>>> = Vec::new();
     for (node, pin) in missing {
-        pulls.push(async move { pull(context, &node, pin).await.map(|()| &pin.image) }.boxed());
+        pulls.push(async move { pull::pull(context, &node, pin, reporter).await.map(|()| &pin.image) }.boxed());
     }
     let mut pulls = futures::stream::iter(pulls).buffer_unordered(PARALLEL);
     let mut pulled = 0;
@@ -75,26 +96,8 @@ pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<
     Ok(())
 }
 
-async fn pull(context: &Context, node: &str, pin: &ImagePin) -> Result<()> {
-    let reference = pin.reference();
-    let deadline = crate::step::StepId::Images.deadline();
-    let pulled = context.docker.try_exec(node, &["crictl", "pull", &reference], deadline).await?;
-    if pulled.status.success() {
-        return Ok(());
-    }
-    let seen = words_of_crictl(&pulled.tail());
-    let id = if seen.contains("no space left on device") { FailureId::DiskFull } else { FailureId::ImagePullFailed };
-    Err(Failure::new(id, format!("Kubernetes node {node} cannot pull {reference}")).evidence(seen).into())
-}
-
-/// crictl says everything twice, as two kinds of log line; the words are in the message of the last.
-fn words_of_crictl(output: &str) -> String {
-    let last = output.lines().last().unwrap_or_default();
-    let message = last.split_once("msg=\"").and_then(|(_, rest)| rest.strip_suffix('"'));
-    message.unwrap_or(output).replace("\\\"", "\"")
-}
-
-/// What has still to be pulled where, in the order of pulling.
+/// What has still to be pulled where, in the order of pulling: the largest image first (the roles are in this order), so
+/// that it does not begin when all others are done.
 async fn missing<'a>(context: &'a Context, nodes: &[Container]) -> Result<Vec<(String, &'a ImagePin)>> {
     let mut missing = Vec::new();
     for node in nodes {
@@ -134,16 +137,4 @@ async fn present(context: &Context, node: &str) -> Result<Vec<String>> {
     let listing: Listing =
         serde_json::from_str(&listed).context("`crictl images` answered something that is not understood")?;
     Ok(listing.images.into_iter().flat_map(|image| image.repo_tags.into_iter().chain(image.repo_digests)).collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_words_of_crictl_are_its_last_message() {
-        let output = "E1121 09:07:39 log.go:32] \"PullImage failed\" err=\"…\"\ntime=\"2026-11-21T09:07:39Z\" level=fatal msg=\"pulling image: \\\"a\\\": not found\"";
-        assert_eq!(words_of_crictl(output), "pulling image: \"a\": not found");
-        assert_eq!(words_of_crictl("no such container"), "no such container");
-    }
 }

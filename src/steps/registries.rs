@@ -2,6 +2,7 @@
 //!
 //! They are written when the nodes run, through docker: a mount would need docker to be on this machine.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -9,6 +10,9 @@ use anyhow::{Context as _, Result};
 use crate::context::Context;
 use crate::options::RegistryMirror;
 use crate::tools::docker::Container;
+
+/// Between two looks whether kind has started a node.
+const PAUSE: Duration = Duration::from_millis(200);
 
 const QUESTION: Duration = Duration::from_secs(30);
 
@@ -54,8 +58,25 @@ pub(super) async fn write(context: &Context, containers: &[Container]) -> Result
     Ok(())
 }
 
+/// Writes the mirrors into each Kubernetes node as soon as kind has started it, long before kind is done: what pulls
+/// early needs them. Never returns; what could not be written is written again, and told, when kind is done.
+pub(super) async fn write_as_nodes_start(context: &Context) -> std::convert::Infallible {
+    let mut done = BTreeSet::new();
+    let mut pause = tokio::time::interval(PAUSE);
+    while !context.options.registry_mirrors.is_empty() && done.len() <= usize::from(context.options.workers) {
+        pause.tick().await;
+        let nodes = super::cluster::containers(context).await.unwrap_or_default();
+        for node in nodes.into_iter().filter(Container::is_running) {
+            if !done.contains(&node.name) && write(context, std::slice::from_ref(&node)).await.is_ok() {
+                done.insert(node.name);
+            }
+        }
+    }
+    std::future::pending().await
+}
+
 async fn write_file(context: &Context, container: &Container, folder: &str, name: &str, content: &str) -> Result<()> {
     // The names reach the shell as arguments, not as part of its text.
-    let script = r#"mkdir -p "$1" && cat > "$1/$2.part" && mv "$1/$2.part" "$1/$2""#;
+    let script = r#"mkdir -p "$1" && cat > "$1/$2.$$" && mv "$1/$2.$$" "$1/$2""#;
     context.docker.exec(&container.name, &["sh", "-c", script, "sh", folder, name], content, QUESTION).await.map(drop)
 }

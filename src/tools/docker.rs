@@ -44,6 +44,7 @@ pub(crate) struct Info {
 /// A container of a kind cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Container {
+    pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) state: String,
     pub(crate) networks: Vec<String>,
@@ -102,12 +103,15 @@ impl Docker {
         #[derive(Deserialize)]
         #[serde(rename_all = "PascalCase")]
         struct Row {
+            #[serde(rename = "ID")]
+            id: String,
             names: String,
             state: String,
             networks: String,
         }
         let filter = format!("label={KIND_LABEL}={cluster}");
-        let format = r#"{"Names":{{json .Names}},"State":{{json .State}},"Networks":{{json .Networks}}}"#;
+        let format =
+            r#"{"ID":{{json .ID}},"Names":{{json .Names}},"State":{{json .State}},"Networks":{{json .Networks}}}"#;
         let listed = docker(QUESTION)
             .args(["ps", "--all", "--filter", &filter, "--format", format])
             .stdout()
@@ -118,7 +122,7 @@ impl Docker {
             let row: Row =
                 serde_json::from_str(line).context("`docker ps` answered something that is not understood")?;
             let networks = row.networks.split(',').map(str::to_owned).collect();
-            containers.push(Container { name: row.names, state: row.state, networks });
+            containers.push(Container { id: row.id, name: row.names, state: row.state, networks });
         }
         containers.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(containers)

@@ -107,12 +107,14 @@ fn a_second_run_is_told_about_the_first() {
     let state = home.path().join(".local/state/pgedge-bootstrap");
     std::fs::create_dir_all(&state).unwrap();
     let file = std::fs::File::create(state.join("pgedge.lock")).unwrap();
-    std::io::Write::write_all(&mut &file, b"process 1 (up)\n").unwrap();
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let record = serde_json::json!({"pid": 1, "host": host, "command": "up", "since": "2026-01-02T03:04:05Z"});
+    std::io::Write::write_all(&mut &file, record.to_string().as_bytes()).unwrap();
     file.lock().unwrap();
-    let ran = home.run(&["--local"]);
-    insta::assert_snapshot!(ran.stderr, @r"
+    let ran = home.run(&["down"]);
+    insta::assert_snapshot!(ran.stderr.replace(&host, "HOST"), @r"
     error: another run, or a program that it started, is changing this cluster (run-in-progress)
-           process 1 (up)
+           process 1 on HOST (up), since 2026-01-02T03:04:05Z
     hint: wait for it to end, or stop that process
     ");
     assert_eq!(ran.code, 1);

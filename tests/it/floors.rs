@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 /// From the cellar upwards. A module may import modules of lower floors; within a floor, those in the same row are
 /// one folder and may know its parent's public face only.
 const FLOORS: &[&[&str]] = &[
-    &["failure", "image", "matrix", "pins", "places", "platform", "options", "step", "sum", "event"],
-    &["process", "ui"],
+    &["failure", "holder", "image", "matrix", "pins", "places", "platform", "options", "step", "stop", "sum", "event"],
+    &["process", "signals", "ui"],
     &["verdict", "kubernetes", "tools", "download", "lock"],
     &["sql"],
     &["replication"],

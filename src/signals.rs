@@ -1,0 +1,32 @@
+//! The signals that ask the program to end: Ctrl-C, a `kill`, and the end of the terminal.
+
+use futures::future::{join_all, pending};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::stop::Stop;
+
+/// Passes every signal on, for as long as the program runs.
+pub(crate) async fn listen(stop: Stop) {
+    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+    let ignored = ignored();
+    // `nohup` and a shell that starts something in the background have said that it is to go on: a handler of ours
+    // would overrule them.
+    let heeded = kinds.into_iter().filter(|kind| ignored & (1 << (kind.as_raw_value() - 1)) == 0);
+    join_all(heeded.map(|kind| pass_on(kind, &stop))).await;
+}
+
+async fn pass_on(kind: SignalKind, stop: &Stop) {
+    // Without a handler the signal ends the process by itself.
+    let Ok(mut signals) = signal(kind) else { return pending().await };
+    while signals.recv().await.is_some() {
+        stop.ask();
+    }
+}
+
+/// The signals that this process was started to ignore, as a bit each, the first for signal 1. Only Linux tells
+/// (`SigIgn` in proc_pid_status(5)); elsewhere none counts as ignored.
+fn ignored() -> u64 {
+    let status = fs_err::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default()
+}

@@ -1,0 +1,29 @@
+//! The Kubernetes node image in docker.
+
+use anyhow::Result;
+
+use crate::context::Context;
+use crate::event::StepReporter;
+use crate::step::Observation;
+
+/// The node image as docker is to pull it: by digest alone, through the registry mirror if there is one.
+pub(super) async fn reference(context: &Context) -> Result<String> {
+    let pin = context.node_image().await?;
+    let registry = pin.image.registry();
+    let place = context.options.registry_mirror(registry).map_or(registry, |mirror| mirror.address());
+    Ok(format!("{place}/{}@{}", pin.image.path(), pin.digest))
+}
+
+pub(super) async fn observe(context: &Context) -> Result<Observation> {
+    let pin = context.node_image().await?;
+    if context.docker.has_image(&reference(context).await?).await? {
+        return Ok(Observation::Done(format!("Kubernetes {}", pin.kubernetes)));
+    }
+    Ok(Observation::Missing(format!("docker does not have {}", pin.image)))
+}
+
+pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<()> {
+    let reference = reference(context).await?;
+    reporter.waiting(format!("docker pulls {}", context.node_image().await?.image));
+    context.docker.pull(&reference, crate::step::StepId::NodeImage.deadline()).await
+}
