@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use anyhow::{Context as _, Result};
+use tokio::sync::watch;
 
 use crate::download::{Fetcher, Mirror, Store, TrustedRoots};
 use crate::matrix::Matrix;
@@ -27,6 +28,9 @@ pub(crate) struct Context {
     /// The proof of this run, once there is one.
     pub(crate) proof: OnceLock<Matrix>,
     node_image: OnceLock<NodeImagePin>,
+    /// Whether the Kubernetes nodes that docker shows are those that this run goes on with: not so as long as those of an
+    /// unfinished cluster may be removed.
+    settled: watch::Sender<bool>,
 }
 
 impl Context {
@@ -43,6 +47,7 @@ impl Context {
             docker: Docker::new(),
             proof: OnceLock::new(),
             node_image: OnceLock::new(),
+            settled: watch::Sender::new(false),
         })
     }
 
@@ -60,6 +65,21 @@ impl Context {
 
     pub(crate) fn helm(&self) -> Helm {
         Helm::new(self.tool_path(Tool::Helm), self.places.kubeconfig.clone(), self.places.cache.join("helm"))
+    }
+
+    /// From now on the Kubernetes nodes stay.
+    pub(crate) fn settle_nodes(&self) {
+        self.settled.send_replace(true);
+    }
+
+    pub(crate) fn nodes_are_settled(&self) -> bool {
+        *self.settled.borrow()
+    }
+
+    /// Returns when the Kubernetes nodes stay.
+    pub(crate) async fn settled_nodes(&self) {
+        // The sender lives in `self`, so the wait ends by its condition alone.
+        let _ = self.settled.subscribe().wait_for(|settled| *settled).await;
     }
 
     /// The newest pinned node image that this host can run.

@@ -1,7 +1,7 @@
 //! What happens in a run, as data. Steps report, `ui` draws, and neither knows the other.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -95,11 +95,15 @@ pub(crate) struct StepReporter {
     step: StepId,
     reporter: Arc<dyn Reporter>,
     last_seen: Arc<Mutex<String>>,
+    last_bytes: Arc<Mutex<Option<Instant>>>,
 }
+
+/// Bytes arrive in chunks of kilobytes: nobody reads a thousand lines a second.
+const BYTES_EVERY: Duration = Duration::from_millis(100);
 
 impl StepReporter {
     pub(crate) fn new(step: StepId, reporter: Arc<dyn Reporter>) -> Self {
-        Self { step, reporter, last_seen: Arc::default() }
+        Self { step, reporter, last_seen: Arc::default(), last_bytes: Arc::default() }
     }
 
     /// Says what is being waited for. Saying the same again is not an event.
@@ -118,9 +122,13 @@ impl StepReporter {
         self.reporter.report(&Event::StepApplying { step: self.step, found: word, detail });
     }
 
-    /// Says how many bytes have arrived.
+    /// Says how many bytes have arrived. Told at most ten times a second, and when the last one is there.
     pub(crate) fn bytes(&self, done: u64, total: Option<u64>) {
-        self.reporter.report(&Event::StepBytes { step: self.step, done, total });
+        let mut last = self.last_bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        if total == Some(done) || last.is_none_or(|last| last.elapsed() >= BYTES_EVERY) {
+            *last = Some(Instant::now());
+            self.reporter.report(&Event::StepBytes { step: self.step, done, total });
+        }
     }
 
     /// Hands over the result of the proof.

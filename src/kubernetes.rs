@@ -4,6 +4,7 @@ mod apply;
 mod exec;
 mod probe;
 mod release;
+mod services;
 mod watch;
 
 use std::path::Path;
@@ -12,10 +13,11 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 
-pub(crate) use apply::{Manifest, apply};
+pub(crate) use apply::{Manifest, apply_what_runs, apply_what_runs_nothing};
 pub(crate) use exec::run_in_pod;
 pub(crate) use probe::{Answer, Probe};
 pub(crate) use release::give_up_pending;
+pub(crate) use services::late as services_late;
 pub(crate) use watch::{Objects, until};
 
 use crate::failure::{Failure, FailureId};

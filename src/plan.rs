@@ -60,7 +60,7 @@ impl Plan {
     }
 
     fn whole() -> Vec<Step> {
-        use StepId::{Chart, Cluster, Docker, Images, Manifest, NodeImage, Nodes, Proof, Release, Replication};
+        use StepId::{Api, Chart, Cluster, Docker, Images, Manifest, NodeImage, Nodes, Proof, Release, Replication};
         let [helm, kind, kubectl, kubectl_cnpg] =
             [Tool::Helm, Tool::Kind, Tool::Kubectl, Tool::KubectlCnpg].map(StepId::Tool);
         let operators = [Operator::CertManager, Operator::CloudnativePg];
@@ -79,14 +79,15 @@ impl Plan {
             step(helm).yields_to([kind, NodeImage]),
             // The cluster needs one tool and one image, not all of them.
             step(Cluster).needs([kind, NodeImage]),
-            // The nodes pull as soon as they run, while Kubernetes is being set up in them.
+            // While kind sets up Kubernetes in the nodes, they pull already, and the API answers before all is ready.
+            step(Api).needs([kind, NodeImage]),
             step(Images).needs([kind, NodeImage]),
             step(kubectl).yields_to([NodeImage, helm, Images]),
             step(kubectl_cnpg).yields_to([NodeImage, helm, Images]),
-            step(cert_manager).needs([Cluster, cert_manager_manifest]),
-            step(cloudnative_pg).needs([Cluster, cloudnative_pg_manifest]),
+            step(cert_manager).needs([Api, cert_manager_manifest]),
+            step(cloudnative_pg).needs([Api, cloudnative_pg_manifest]),
             // The chart's objects pass through both webhooks.
-            step(Release).needs([helm, Chart, cert_manager, cloudnative_pg]),
+            step(Release).needs([Cluster, helm, Chart, cert_manager, cloudnative_pg]),
             step(Nodes).needs([Release]),
             step(Replication).needs([Nodes]),
             step(Proof).needs([Replication]),

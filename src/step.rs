@@ -18,6 +18,7 @@ pub(crate) enum StepId {
     NodeImage,
     Manifest(Operator),
     Chart,
+    Api,
     Cluster,
     Images,
     Operator(Operator),
@@ -85,7 +86,7 @@ impl Observation {
 }
 
 impl StepId {
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::Docker,
         Self::Tool(Tool::Helm),
         Self::Tool(Tool::Kind),
@@ -95,6 +96,7 @@ impl StepId {
         Self::Manifest(Operator::CertManager),
         Self::Manifest(Operator::CloudnativePg),
         Self::Chart,
+        Self::Api,
         Self::Cluster,
         Self::Images,
         Self::Operator(Operator::CertManager),
@@ -113,6 +115,7 @@ impl StepId {
             Self::Manifest(Operator::CertManager) => "cert-manager-manifest",
             Self::Manifest(Operator::CloudnativePg) => "cloudnative-pg-manifest",
             Self::Chart => "chart",
+            Self::Api => "kubernetes-api",
             Self::Cluster => "cluster",
             Self::Images => "images",
             Self::Operator(operator) => operator.as_str(),
@@ -139,6 +142,7 @@ impl StepId {
             Self::Manifest(Operator::CertManager) => "the cert-manager manifest is here and verified",
             Self::Manifest(Operator::CloudnativePg) => "the CloudNativePG manifest is here and verified",
             Self::Chart => "the pgEdge chart is here and verified",
+            Self::Api => "the Kubernetes API answers",
             Self::Cluster => "the Kubernetes cluster is ready",
             Self::Images => "the images are in the cluster",
             Self::Operator(Operator::CertManager) => "cert-manager answers",
@@ -153,7 +157,7 @@ impl StepId {
     pub(crate) fn stage(self) -> Stage {
         match self {
             Self::Tool(_) | Self::Manifest(_) | Self::Chart => Stage::Tools,
-            Self::Docker | Self::NodeImage | Self::Cluster => Stage::Cluster,
+            Self::Docker | Self::NodeImage | Self::Api | Self::Cluster => Stage::Cluster,
             Self::Images | Self::Operator(_) => Stage::Operators,
             Self::Release | Self::Nodes | Self::Replication => Stage::Deploy,
             Self::Proof => Stage::Prove,
@@ -168,7 +172,7 @@ impl StepId {
             Self::Tool(_) | Self::Manifest(_) | Self::Chart => 20,
             Self::NodeImage | Self::Images => 30,
             Self::Operator(_) | Self::Replication => 5,
-            Self::Cluster => 10,
+            Self::Api | Self::Cluster => 10,
             Self::Release | Self::Nodes => 15,
             Self::Proof => 2,
         };

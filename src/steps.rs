@@ -1,5 +1,6 @@
 //! The steps, one file a subject: how each is looked at and made true.
 
+mod api;
 mod chart;
 mod cluster;
 mod host;
@@ -33,6 +34,7 @@ impl World for Context {
             StepId::NodeImage => node_image::observe(self).await,
             StepId::Manifest(operator) => operators::observe_manifest(self, operator).await,
             StepId::Chart => chart::observe(self).await,
+            StepId::Api => api::observe(self).await,
             StepId::Cluster => cluster::observe(self).await,
             StepId::Images => images::observe(self).await,
             StepId::Operator(operator) => operators::observe(self, operator).await,
@@ -51,6 +53,7 @@ impl World for Context {
             StepId::NodeImage => node_image::apply(self, reporter).await,
             StepId::Manifest(operator) => operators::fetch_manifest(self, operator, reporter).await,
             StepId::Chart => chart::apply(self, reporter).await,
+            StepId::Api => api::apply(self, reporter).await,
             StepId::Cluster => cluster::apply(self, reporter).await,
             StepId::Images => images::apply(self, reporter).await,
             StepId::Operator(operator) => operators::apply(self, operator, reporter).await,

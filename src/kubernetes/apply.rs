@@ -17,6 +17,9 @@ use super::refused;
 /// The owner of the fields that we set, as `kubectl get --show-managed-fields` names it.
 const FIELD_MANAGER: &str = "pgedge-bootstrap";
 
+const DEFINITION: &str = "CustomResourceDefinition";
+const DEPLOYMENT: &str = "Deployment";
+
 /// Requests that are under way at the same time. The API server of a small machine gains nothing from more.
 const PARALLEL: usize = 8;
 
@@ -49,24 +52,49 @@ impl Manifest {
             replace_text(&mut object.data, name, reference);
         }
     }
+
+    /// Has the kubelet ask every second whether a container has started and is ready, for as long as it would have asked
+    /// before it gave up. By the manifests it asks every five or ten seconds, and at first not at all: most of the time
+    /// that an operator takes to become available. What keeps a container alive stays as it is.
+    pub(crate) fn ask_often_at_the_start(&mut self) {
+        for object in self.objects.iter_mut().filter(|object| kind_of(object) == DEPLOYMENT) {
+            let containers = object.data.pointer_mut("/spec/template/spec/containers").and_then(Value::as_array_mut);
+            for container in containers.into_iter().flatten() {
+                for name in ["startupProbe", "readinessProbe"] {
+                    if let Some(probe) = container.get_mut(name).and_then(Value::as_object_mut) {
+                        hasten(probe);
+                    }
+                }
+            }
+        }
+    }
 }
 
-/// Applies every object and waits until its custom resource types can be used.
+/// Applies every object that runs nothing, and waits until the custom resource types can be used.
 ///
 /// # Errors
 /// [`FailureId::KubernetesRefused`](crate::failure::FailureId::KubernetesRefused) with the server's words.
-pub(crate) async fn apply(client: &Client, manifest: &Manifest) -> Result<()> {
-    let resources = resources_of(client, &manifest.objects).await?;
-    let first = |object: &&DynamicObject| matches!(kind_of(object), "Namespace" | "CustomResourceDefinition");
-    let (first, rest): (Vec<_>, Vec<_>) = manifest.objects.iter().partition(first);
-    apply_all(client, &resources, &first).await?;
+pub(crate) async fn apply_what_runs_nothing(client: &Client, manifest: &Manifest) -> Result<()> {
+    let passive: Vec<_> = manifest.objects.iter().filter(|object| kind_of(object) != DEPLOYMENT).collect();
+    let first = |object: &&DynamicObject| matches!(kind_of(object), "Namespace" | DEFINITION);
+    let (first, rest): (Vec<_>, Vec<_>) = passive.into_iter().partition(first);
+    apply_all(client, &first).await?;
     let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
     let mut established = Vec::new();
-    for definition in first.iter().filter(|object| kind_of(object) == "CustomResourceDefinition") {
+    for definition in first.iter().filter(|object| kind_of(object) == DEFINITION) {
         established.push(is_established(definitions.clone(), definition.name_any()));
     }
     futures::future::try_join_all(established).await?;
-    apply_all(client, &resources, &rest).await
+    apply_all(client, &rest).await
+}
+
+/// Applies the Deployments: what they need is there after [`apply_what_runs_nothing`].
+///
+/// # Errors
+/// As [`apply_what_runs_nothing`].
+pub(crate) async fn apply_what_runs(client: &Client, manifest: &Manifest) -> Result<()> {
+    let running: Vec<_> = manifest.objects.iter().filter(|object| kind_of(object) == DEPLOYMENT).collect();
+    apply_all(client, &running).await
 }
 
 async fn is_established(definitions: Api<CustomResourceDefinition>, name: String) -> Result<()> {
@@ -74,10 +102,11 @@ async fn is_established(definitions: Api<CustomResourceDefinition>, name: String
     wait.map(drop).with_context(|| format!("cannot watch the custom resource definition {name}"))
 }
 
-async fn apply_all(client: &Client, resources: &Resources, objects: &[&DynamicObject]) -> Result<()> {
+async fn apply_all(client: &Client, objects: &[&DynamicObject]) -> Result<()> {
+    let resources = resources_of(client, objects).await?;
     let mut requests: Vec<BoxFuture<'_, Result<()>>> = Vec::new();
     for object in objects {
-        requests.push(apply_one(client, resources, object).boxed());
+        requests.push(apply_one(client, &resources, object).boxed());
     }
     futures::stream::iter(requests).buffer_unordered(PARALLEL).try_collect().await
 }
@@ -100,8 +129,8 @@ async fn apply_one(client: &Client, resources: &Resources, object: &DynamicObjec
 type Resources = BTreeMap<(String, String), (ApiResource, ApiCapabilities)>;
 
 /// Asks the server what the kinds of the manifest are called in its addresses.
-async fn resources_of(client: &Client, objects: &[DynamicObject]) -> Result<Resources> {
-    let keys: BTreeSet<_> = objects.iter().map(key_of).collect();
+async fn resources_of(client: &Client, objects: &[&DynamicObject]) -> Result<Resources> {
+    let keys: BTreeSet<_> = objects.iter().map(|object| key_of(object)).collect();
     let lookups = keys.into_iter().map(|(version, kind)| async move {
         let (group, version_only) = version.split_once('/').unwrap_or(("", version.as_str()));
         let wanted = kube::core::GroupVersionKind::gvk(group, version_only, &kind);
@@ -111,6 +140,15 @@ async fn resources_of(client: &Client, objects: &[DynamicObject]) -> Result<Reso
         Ok::<_, anyhow::Error>(((version, kind), found))
     });
     futures::stream::iter(lookups).buffer_unordered(PARALLEL).try_collect().await
+}
+
+/// The defaults are Kubernetes' own.
+fn hasten(probe: &mut serde_json::Map<String, Value>) {
+    let number = |name: &str, default: u64| probe.get(name).and_then(Value::as_u64).unwrap_or(default);
+    let patience = number("initialDelaySeconds", 0) + number("periodSeconds", 10) * number("failureThreshold", 3);
+    probe.remove("initialDelaySeconds");
+    probe.insert("periodSeconds".to_owned(), 1.into());
+    probe.insert("failureThreshold".to_owned(), patience.into());
 }
 
 fn key_of(object: &DynamicObject) -> (String, String) {
@@ -167,6 +205,19 @@ mod tests {
         assert_eq!(container["image"], "quay.io/x/y:v1@sha256:1");
         assert_eq!(container["env"][0]["value"], "quay.io/x/y:v1@sha256:1");
         assert_eq!(container["args"][0], "--image=quay.io/x/y:v1");
+    }
+
+    #[test]
+    fn probes_ask_every_second_and_are_as_patient_as_before() {
+        let text = "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: b\nspec:\n  template:\n    spec:\n      containers:\n      - readinessProbe: {initialDelaySeconds: 5, periodSeconds: 5, httpGet: {path: /healthz}}\n        livenessProbe: {periodSeconds: 10}\n";
+        let mut manifest = Manifest::parse(text).unwrap();
+        manifest.ask_often_at_the_start();
+        let container = &manifest.objects[0].data["spec"]["template"]["spec"]["containers"][0];
+        let wanted = serde_json::json!({
+            "readinessProbe": {"periodSeconds": 1, "failureThreshold": 20, "httpGet": {"path": "/healthz"}},
+            "livenessProbe": {"periodSeconds": 10},
+        });
+        assert_eq!(*container, wanted);
     }
 
     #[test]

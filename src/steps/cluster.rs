@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::Node;
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::api::{Api, ListParams};
 
-use super::registries;
+use super::{api, registries};
 use crate::context::Context;
 use crate::event::StepReporter;
 use crate::failure::{self, Failure, FailureId};
@@ -52,7 +52,9 @@ pub(super) async fn containers(context: &Context) -> Result<Vec<Container>> {
         return Ok(containers);
     }
     let ours = context.docker.network_is_ours(&network, name).await? == Some(true);
-    let foreign = containers.iter().find(|container| !ours || !container.networks.contains(&network));
+    // Docker tells no network of a container that it is just creating.
+    let elsewhere = |container: &&Container| !container.networks.is_empty() && !container.networks.contains(&network);
+    let foreign = containers.iter().find(|container| !ours || elsewhere(container));
     match foreign {
         None => Ok(containers),
         Some(container) => {
@@ -78,7 +80,22 @@ async fn refuse_another_engine(context: &Context) -> Result<()> {
         .into())
 }
 
+/// Whether the nodes that docker shows may be removed by this run: those of a cluster that was never finished, until
+/// it has made them anew.
+pub(super) fn may_be_removed(context: &Context) -> bool {
+    context.places.unfinished.exists() && !context.nodes_are_settled()
+}
+
 pub(super) async fn observe(context: &Context) -> Result<Observation> {
+    let observation = look(context).await?;
+    // What is all right stays, and so does what only has to be waited for.
+    if matches!(observation, Observation::Done(_) | Observation::Waiting(_)) {
+        context.settle_nodes();
+    }
+    Ok(observation)
+}
+
+async fn look(context: &Context) -> Result<Observation> {
     let containers = containers(context).await?;
     if containers.is_empty() {
         return Ok(Observation::Missing(format!("there is no cluster {:?}", context.options.name.as_str())));
@@ -168,29 +185,14 @@ pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<
 
 /// Brings an existing cluster back. It may hold data, so one that does not come back is an error and is never removed.
 async fn revive(context: &Context, containers: &[Container], reporter: &StepReporter) -> Result<()> {
-    let (name, kubeconfig) = (context.options.name.as_str(), &context.places.kubeconfig);
+    context.settle_nodes();
     if containers.iter().any(|container| !container.is_running()) {
         reporter.waiting("starting the stopped Kubernetes nodes");
         context.docker.start(containers).await?;
     }
-    // Lost, or cut short: kind can write it again.
-    if kubernetes::client(kubeconfig).await.is_err() {
-        remove_kubeconfig(context)?;
-        fs_err::create_dir_all(&context.places.state).map_err(failure::from_io)?;
-        let exported = context.kind().export_kubeconfig(name, kubeconfig).await?;
-        if !exported.status.success() {
-            return Err(not_ready(context, &exported.tail()));
-        }
-    }
+    // Lost, or cut short: kind can tell it again.
+    api::ensure_kubeconfig(context).await?.map_err(|why| not_ready(context, &why))?;
     ready_within(context, PATIENCE, reporter).await.map_err(|why| not_ready(context, &why))
-}
-
-/// kind refuses to write while the lock beside the file is there, which a kind that was killed leaves for ever.
-fn remove_kubeconfig(context: &Context) -> Result<()> {
-    for file in [context.places.kubeconfig.clone(), context.places.kubeconfig.with_extension("lock")] {
-        failure::ignore_missing(fs_err::remove_file(file))?;
-    }
-    Ok(())
 }
 
 async fn create(context: &Context, reporter: &StepReporter) -> Result<()> {
@@ -204,17 +206,25 @@ async fn create(context: &Context, reporter: &StepReporter) -> Result<()> {
         }
     }
     fs_err::create_dir_all(&context.places.state).map_err(failure::from_io)?;
-    remove_kubeconfig(context)?;
+    failure::ignore_missing(fs_err::remove_file(&context.places.kubeconfig))?;
     fs_err::write(&context.places.engine, context.docker.info().await?.id).map_err(failure::from_io)?;
     fs_err::write(&context.places.unfinished, "").map_err(failure::from_io)?;
     let image = super::node_image::reference(context).await?;
+    // kind leaves a lock beside what it writes if it is killed, so each one gets a place of its own.
+    let scratch = tempfile::tempdir().map_err(failure::from_io)?;
+    // Docker may have finished meanwhile what a kind that was killed had asked of it.
+    let late = containers(context).await?;
+    if !late.is_empty() {
+        context.docker.remove(&late).await?;
+    }
+    context.settle_nodes();
     reporter.waiting("kind creates the Kubernetes nodes");
     let new = NewCluster {
         name,
         image: &image,
         network: &network,
         workers: context.options.workers,
-        kubeconfig: &context.places.kubeconfig,
+        kubeconfig: &scratch.path().join("kubeconfig"),
     };
     let kind = context.kind();
     let created = tokio::select! {
@@ -222,7 +232,7 @@ async fn create(context: &Context, reporter: &StepReporter) -> Result<()> {
         never = registries::write_as_nodes_start(context) => match never {},
     };
     if created.status.success() {
-        return Ok(());
+        return api::ensure_kubeconfig(context).await?.map_err(|why| not_ready(context, &why));
     }
     Err(create_failed(context, &created).await)
 }

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use super::registries;
 use crate::context::Context;
 use crate::event::StepReporter;
+use crate::failure::{self, FailureId};
 use crate::image::ImageName;
 use crate::pins::{ImagePin, ImageRole};
 use crate::step::Observation;
@@ -32,7 +33,20 @@ pub(super) async fn observe(context: &Context) -> Result<Observation> {
     if nodes.is_empty() {
         return Ok(Observation::Missing("there is no cluster".to_owned()));
     }
-    let missing = missing(context, &nodes).await?;
+    if super::cluster::may_be_removed(context) {
+        return Ok(Observation::Missing("the cluster was never finished".to_owned()));
+    }
+    // The nodes may be on their way up or down at this moment: what they do not tell, they do not have.
+    let missing = match missing(context, &nodes).await {
+        Ok(missing) => missing,
+        Err(error) => match failure::of(&error) {
+            Some(found) if found.id() == FailureId::CommandFailed => {
+                let seen = found.seen().first().map_or(found.summary(), String::as_str);
+                return Ok(Observation::Missing(format!("a Kubernetes node does not answer: {seen}")));
+            }
+            _ => return Err(error),
+        },
+    };
     Ok(match missing.first() {
         None => Observation::Done(format!("{} images", ImageRole::ALL.len())),
         Some((_, pin)) => {
@@ -41,17 +55,10 @@ pub(super) async fn observe(context: &Context) -> Result<Observation> {
     })
 }
 
-/// The nodes may be replaced while they pull, if they are what an earlier run left unfinished: then the new ones pull.
 pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<()> {
-    loop {
-        let nodes = nodes_that_can_pull(context, reporter).await?;
-        match fill(context, &nodes, reporter).await {
-            Err(_) if super::cluster::containers(context).await? != nodes => {
-                reporter.waiting("the Kubernetes nodes are being made anew");
-            }
-            ended => return ended,
-        }
-    }
+    context.settled_nodes().await;
+    let nodes = nodes_that_can_pull(context, reporter).await?;
+    fill(context, &nodes, reporter).await
 }
 
 /// Waits until all Kubernetes nodes run, know their mirrors, and have a container runtime that answers.

@@ -19,6 +19,9 @@ use crate::pins::{ImagePin, ImageRole, ManifestPin};
 use crate::step::{Observation, Operator};
 use crate::verdict::{pod, workload};
 
+/// Between two questions to what cannot be watched.
+const PAUSE: Duration = Duration::from_millis(250);
+
 /// What is known of an operator beforehand.
 struct Facts {
     namespace: &'static str,
@@ -153,12 +156,27 @@ pub(super) async fn apply(context: &Context, operator: Operator, reporter: &Step
     for image in images {
         manifest.replace_image(&image.image.to_string(), &image.reference());
     }
+    manifest.ask_often_at_the_start();
     let client = kubernetes::client(&context.places.kubeconfig).await?;
     reporter.waiting("applying the manifest");
-    kubernetes::apply(&client, &manifest).await?;
+    kubernetes::apply_what_runs_nothing(&client, &manifest).await?;
+    services_work(&client, reporter).await;
+    kubernetes::apply_what_runs(&client, &manifest).await?;
     available(&client, &facts, reporter).await?;
     serving(&client, operator, reporter).await;
     Ok(())
+}
+
+/// Asks until Services work. The step's deadline ends this.
+async fn services_work(client: &Client, reporter: &StepReporter) {
+    let mut pause = tokio::time::interval(PAUSE);
+    loop {
+        pause.tick().await;
+        match kubernetes::services_late(client).await {
+            None => return,
+            Some(why) => reporter.waiting(format!("Services do not work yet: {why}")),
+        }
+    }
 }
 
 /// Waits for the Deployments, and gives up as soon as one of their pods says why it cannot start.
@@ -188,7 +206,7 @@ async fn available(client: &Client, facts: &Facts, reporter: &StepReporter) -> R
 /// Asks the webhook until it answers. The step's deadline ends this.
 async fn serving(client: &Client, operator: Operator, reporter: &StepReporter) {
     let probe = probe(operator);
-    let mut pause = tokio::time::interval(Duration::from_millis(250));
+    let mut pause = tokio::time::interval(PAUSE);
     loop {
         pause.tick().await;
         match probe.ask(client).await {

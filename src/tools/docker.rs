@@ -121,7 +121,7 @@ impl Docker {
         for line in listed.lines() {
             let row: Row =
                 serde_json::from_str(line).context("`docker ps` answered something that is not understood")?;
-            let networks = row.networks.split(',').map(str::to_owned).collect();
+            let networks = row.networks.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
             containers.push(Container { id: row.id, name: row.names, state: row.state, networks });
         }
         containers.sort_by(|one, other| one.name.cmp(&other.name));

@@ -20,7 +20,8 @@ pub(crate) struct NewCluster<'a> {
     pub(crate) image: &'a str,
     pub(crate) network: &'a str,
     pub(crate) workers: u8,
-    /// Written when the cluster is complete, and not before.
+    /// Where kind writes its kubeconfig. Ours is [`Kind::kubeconfig`]; kind would write it to the person's own if it were
+    /// not told another place.
     pub(crate) kubeconfig: &'a Path,
 }
 
@@ -51,11 +52,11 @@ impl Kind {
             .await
     }
 
-    /// Writes the kubeconfig of a cluster whose file was lost.
-    pub(crate) async fn export_kubeconfig(&self, name: &str, kubeconfig: &Path) -> Result<Finished> {
+    /// The kubeconfig of a cluster, on the standard output. kind has it as soon as the control plane's own is written,
+    /// which is long before [`Self::create`] ends.
+    pub(crate) async fn kubeconfig(&self, name: &str) -> Result<Finished> {
         Command::new(&self.program, Duration::from_secs(30))
-            .args(["export", "kubeconfig", "--name", name])
-            .args([Path::new("--kubeconfig"), kubeconfig])
+            .args(["get", "kubeconfig", "--name", name])
             .env("KIND_EXPERIMENTAL_PROVIDER", "docker")
             .finish()
             .await

@@ -137,7 +137,7 @@ pub(crate) fn verify_says_that_everything_holds(lab: &Lab) {
     assert_eq!(verify.code, 0, "{}", verify.stdout);
     let document: Value = serde_json::from_str(&verify.stdout).unwrap();
     assert_eq!(document["ok"], true);
-    assert_eq!(document["steps"].as_array().unwrap().len(), 16);
+    assert_eq!(document["steps"].as_array().unwrap().len(), 17);
     assert!(took < Duration::from_secs(10), "verify took {took:?}");
 }
 
