@@ -53,6 +53,9 @@ pub(crate) struct Up {
     /// Stop after this stage
     #[arg(long, value_name = "STAGE", default_value = "prove")]
     pub(crate) until: Stage,
+    /// Show the plan, and what of it holds already; change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     /// Give up after this time, such as 90s or 30m
     #[arg(long, value_name = "DURATION", value_parser = crate::options::parse_duration)]
     pub(crate) deadline: Option<Duration>,

@@ -2,7 +2,9 @@
 
 mod completions;
 mod down;
+mod dry_run;
 mod env;
+mod finding;
 mod prove;
 mod run;
 mod status;

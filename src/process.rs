@@ -3,6 +3,8 @@
 //! Every program has a deadline, its output is always kept, a status other than zero is always an error, and when the
 //! caller goes away the program and its children go too.
 
+mod pipe;
+
 use std::ffi::{OsStr, OsString};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -106,11 +108,7 @@ impl Command {
     /// other than zero; [`FailureId::CommandDeadline`] if it was still running at its deadline (it is killed then).
     pub(crate) async fn stdout(self) -> Result<String> {
         let line = self.line();
-        let finished = self.finish().await?;
-        if !finished.status.success() {
-            let failure = Failure::new(FailureId::CommandFailed, format!("`{line}` failed: {}", finished.status));
-            return Err(failure.evidence(finished.tail()).into());
-        }
+        let finished = self.finish().await?.success(&line)?;
         String::from_utf8(finished.stdout).with_context(|| format!("`{line}` printed something that is not text"))
     }
 
@@ -122,14 +120,7 @@ impl Command {
         let line = self.line();
         let started = Instant::now();
         let finished = self.run_to_the_end(&line).await;
-        if let Some(reporter) = StepReporter::current() {
-            let (exit, output) = match &finished {
-                Ok(finished) => (finished.status.code(), finished.tail()),
-                Err(error) => (None, format!("{error:#}")),
-            };
-            let output = output.lines().map(str::to_owned).collect();
-            reporter.command(line, exit, started.elapsed().as_secs_f64(), output);
-        }
+        report(&line, started, finished.as_ref());
         finished
     }
 
@@ -145,14 +136,15 @@ impl Command {
         };
         let all = async { tokio::join!(feed, drain(stdout), drain(stderr), child.wait()) };
         let Ok(((), stdout, stderr, status)) = tokio::time::timeout(self.deadline, all).await else {
-            let failure = Failure::new(
-                FailureId::CommandDeadline,
-                format!("`{line}` was still running after {} s and was stopped", self.deadline.as_secs()),
-            );
-            return Err(failure.into());
+            return Err(self.out_of_time(line));
         };
         let status = status.with_context(|| format!("cannot wait for `{line}`"))?;
         Ok(Finished { stdout: stdout?, stderr: stderr?, status })
+    }
+
+    fn out_of_time(&self, line: &str) -> anyhow::Error {
+        let what = format!("`{line}` was still running after {} s and was stopped", self.deadline.as_secs());
+        Failure::new(FailureId::CommandDeadline, what).into()
     }
 
     async fn start(&self, line: &str) -> Result<tokio::process::Child> {
@@ -182,7 +174,27 @@ impl Command {
     }
 }
 
+/// Tells the run, if there is one, that a program has ended.
+fn report(line: &str, started: Instant, ended: Result<&Finished, &anyhow::Error>) {
+    let Some(reporter) = StepReporter::current() else { return };
+    let (exit, output) = match ended {
+        Ok(finished) => (finished.status.code(), finished.tail()),
+        Err(error) => (None, format!("{error:#}")),
+    };
+    let output = output.lines().map(str::to_owned).collect();
+    reporter.command(line.to_owned(), exit, started.elapsed().as_secs_f64(), output);
+}
+
 impl Finished {
+    /// Makes a status other than zero an error, with the end of the output.
+    fn success(self, line: &str) -> Result<Self> {
+        if self.status.success() {
+            return Ok(self);
+        }
+        let failure = Failure::new(FailureId::CommandFailed, format!("`{line}` failed: {}", self.status));
+        Err(failure.evidence(self.tail()).into())
+    }
+
     /// The last lines of the error output, or of the standard output if there is none.
     pub(crate) fn tail(&self) -> String {
         let bytes = if self.stderr.iter().all(u8::is_ascii_whitespace) { &self.stdout } else { &self.stderr };

@@ -16,6 +16,9 @@ use crate::ui;
 pub(super) async fn run(arguments: &Up, stop: &Stop) -> Result<Verdict> {
     let common = &arguments.common;
     let context = Arc::new(super::context(common, Some(&arguments.shape))?);
+    if arguments.dry_run {
+        return super::dry_run::run(&context, &Plan::until(arguments.until), common.output).await;
+    }
     let lock = RunLock::take(&context.places.state, "up").await?;
     for program in &lock.ended {
         ui::say(&format!("ended what a killed run had left: {program}\n"));

@@ -1,11 +1,13 @@
 //! `verify`: what holds and what does not, without changing anything.
 
 use anyhow::Result;
+use serde::Serialize;
 use serde_json::json;
 
 use super::Verdict;
+use super::finding::Finding;
 use crate::cli::{Output, Verify};
-use crate::failure;
+use crate::context::Context;
 use crate::plan::Plan;
 use crate::step::{Stage, StepId};
 use crate::ui;
@@ -17,55 +19,32 @@ pub(super) async fn run(arguments: &Verify) -> Result<Verdict> {
     } else {
         arguments.steps.clone()
     };
-    let looks = steps.iter().map(|step| super::look(&context, *step));
-    let found = futures::future::join_all(looks).await;
-    let mut good = true;
-    let mut rows = Vec::new();
-    for (step, look) in steps.into_iter().zip(found) {
-        let row = match look {
-            Ok(observation) => {
-                Row { step, word: observation.word(), detail: observation.detail().to_owned(), id: None, hint: None }
-            }
-            Err(error) => match failure::of(&error) {
-                Some(found) => {
-                    let seen = found.seen().first().map(|seen| format!(": {seen}")).unwrap_or_default();
-                    let detail = format!("{}{seen}", found.summary());
-                    Row { step, word: "failed", detail, id: Some(found.id().as_str()), hint: Some(found.advice()) }
-                }
-                None => return Err(error),
-            },
-        };
-        good &= row.word == "done";
-        rows.push(row);
-    }
+    let looks = steps.into_iter().map(|step| look(&context, step));
+    let rows: Vec<Row> = futures::future::try_join_all(looks).await?;
+    let good = rows.iter().all(|row| row.finding.holds());
     match arguments.common.output {
-        Output::Json => ui::print(&format!(
-            "{}\n",
-            json!({"schema": 1, "ok": good, "steps": rows.iter().map(Row::json).collect::<Vec<_>>()})
-        ))?,
+        Output::Json => ui::print(&format!("{}\n", json!({"schema": 1, "ok": good, "steps": rows})))?,
         Output::Text => ui::print(&rows.iter().map(Row::text).collect::<String>())?,
     }
     Ok(if good { Verdict::Good } else { Verdict::Bad })
 }
 
+#[derive(Debug, Serialize)]
 struct Row {
-    step: StepId,
-    word: &'static str,
-    detail: String,
-    id: Option<&'static str>,
-    hint: Option<String>,
+    id: StepId,
+    title: &'static str,
+    stage: Stage,
+    #[serde(flatten)]
+    finding: Finding,
+}
+
+async fn look(context: &Context, id: StepId) -> Result<Row> {
+    Ok(Row { id, title: id.title(), stage: id.stage(), finding: Finding::of(context, id).await? })
 }
 
 impl Row {
-    fn json(&self) -> serde_json::Value {
-        json!({
-            "id": self.step, "title": self.step.title(), "stage": self.step.stage(), "state": self.word, "detail": self.detail,
-            "failure": self.id, "hint": self.hint,
-        })
-    }
-
     fn text(&self) -> String {
-        let hint = self.hint.as_ref().map(|hint| format!("{:34}hint: {hint}\n", "")).unwrap_or_default();
-        format!("{:<8}  {:<22}  {}\n{hint}", self.word, self.step.as_str(), self.detail)
+        let hint = self.finding.hint().map(|hint| format!("{:34}hint: {hint}\n", "")).unwrap_or_default();
+        format!("{:<8}  {:<22}  {}\n{hint}", self.finding.state(), self.id.as_str(), self.finding.detail())
     }
 }

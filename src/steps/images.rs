@@ -1,6 +1,7 @@
 //! The pinned images inside the cluster: pulled by every Kubernetes node as soon as it runs, while Kubernetes is still
 //! being set up in it.
 
+mod copy;
 mod pull;
 
 use std::time::Duration;
@@ -10,6 +11,7 @@ use futures::future::{BoxFuture, FutureExt as _};
 use futures::{StreamExt as _, TryStreamExt as _};
 use serde::Deserialize;
 
+use self::pull::Use;
 use super::registries;
 use crate::context::Context;
 use crate::event::StepReporter;
@@ -49,7 +51,7 @@ pub(super) async fn observe(context: &Context) -> Result<Observation> {
     };
     Ok(match missing.first() {
         None => Observation::Done(format!("{} images", ImageRole::ALL.len())),
-        Some((_, pin)) => {
+        Some((pin, _)) => {
             Observation::Missing(format!("{} of {} to pull, {} first", missing.len(), ImageRole::ALL.len(), pin.image))
         }
     })
@@ -89,31 +91,53 @@ async fn nodes_that_can_pull(context: &Context, reporter: &StepReporter) -> Resu
 async fn fill(context: &Context, nodes: &[Container], reporter: &StepReporter) -> Result<()> {
     let missing = missing(context, nodes).await?;
     let total = missing.len();
-    let mut pulls: Vec<BoxFuture<'_, Result<&ImageName>>> = Vec::new();
-    for (node, pin) in missing {
-        pulls.push(async move { pull::pull(context, &node, pin, reporter).await.map(|()| &pin.image) }.boxed());
+    let mut jobs: Vec<BoxFuture<'_, Result<&ImageName>>> = Vec::new();
+    for (pin, lacking) in missing {
+        jobs.push(async move { bring(context, pin, nodes, &lacking, reporter).await.map(|()| &pin.image) }.boxed());
     }
-    let mut pulls = futures::stream::iter(pulls).buffer_unordered(PARALLEL);
-    let mut pulled = 0;
+    let mut jobs = futures::stream::iter(jobs).buffer_unordered(PARALLEL);
+    let mut brought = 0;
     reporter.waiting(format!("pulling {total} images"));
-    while let Some(image) = pulls.try_next().await? {
-        pulled += 1;
-        reporter.waiting(format!("{pulled} of {total} images pulled, {image} last"));
+    while let Some(image) = jobs.try_next().await? {
+        brought += 1;
+        reporter.waiting(format!("{brought} of {total} images pulled, {image} last"));
     }
     Ok(())
 }
 
-/// What has still to be pulled where, in the order of pulling: the largest image first (the roles are in this order), so
-/// that it does not begin when all others are done.
-async fn missing<'a>(context: &'a Context, nodes: &[Container]) -> Result<Vec<(String, &'a ImagePin)>> {
-    let mut missing = Vec::new();
+/// Brings an image into the nodes that lack it: over the network into the first, and from there into the others.
+async fn bring(
+    context: &Context,
+    pin: &ImagePin,
+    nodes: &[Container],
+    lacking: &[&str],
+    reporter: &StepReporter,
+) -> Result<()> {
+    let Some(first) = nodes.first().map(|node| node.name.as_str()) else { return Ok(()) };
+    let others: Vec<&str> = lacking.iter().copied().filter(|node| *node != first).collect();
+    let purpose = if others.is_empty() { Use::Here } else { Use::HandOn };
+    pull::pull(context, first, pin, purpose, reporter).await?;
+    for other in others {
+        copy::copy(context, (first, other), pin, reporter).await?;
+    }
+    Ok(())
+}
+
+/// The images that some nodes lack, in the order of pulling: the largest first (the roles are in this order), so that it
+/// does not begin when all others are done.
+async fn missing<'a>(context: &'a Context, nodes: &'a [Container]) -> Result<Vec<(&'a ImagePin, Vec<&'a str>)>> {
+    let mut present = Vec::new();
     for node in nodes {
-        let present = present(context, &node.name).await?;
-        for role in ImageRole::ALL {
-            let pin = context.pins.image(role)?;
-            if !present.iter().any(|name| *name == stored_name(pin)) {
-                missing.push((node.name.clone(), pin));
-            }
+        present.push((node.name.as_str(), self::present(context, &node.name).await?));
+    }
+    let mut missing = Vec::new();
+    for role in ImageRole::ALL {
+        let pin = context.pins.image(role)?;
+        let name = stored_name(pin);
+        let lacking: Vec<&str> =
+            present.iter().filter(|(_, images)| !images.contains(&name)).map(|(node, _)| *node).collect();
+        if !lacking.is_empty() {
+            missing.push((pin, lacking));
         }
     }
     Ok(missing)

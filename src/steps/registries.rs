@@ -17,11 +17,11 @@ const PAUSE: Duration = Duration::from_millis(200);
 const QUESTION: Duration = Duration::from_secs(30);
 
 /// Where containerd looks for the mirrors of a registry (its `hosts.toml`); read anew at every pull.
-const REGISTRIES: &str = "/etc/containerd/certs.d";
+pub(super) const FOLDER: &str = "/etc/containerd/certs.d";
 
 fn hosts_file(context: &Context, mirror: &RegistryMirror) -> String {
     let authority = if context.options.ca_file.is_some() {
-        format!("  ca = \"{REGISTRIES}/{}/ca.crt\"\n", mirror.host)
+        format!("  ca = \"{FOLDER}/{}/ca.crt\"\n", mirror.host)
     } else {
         String::new()
     };
@@ -34,7 +34,7 @@ fn hosts_file(context: &Context, mirror: &RegistryMirror) -> String {
 /// Why the mirrors that a Kubernetes node uses are not those of the options.
 pub(super) async fn differ(context: &Context, container: &Container) -> Result<Option<String>> {
     for mirror in &context.options.registry_mirrors {
-        let file = format!("{REGISTRIES}/{}/hosts.toml", mirror.host);
+        let file = format!("{FOLDER}/{}/hosts.toml", mirror.host);
         let found = context.docker.try_exec(&container.name, &["cat", &file], QUESTION).await?;
         if found.stdout != hosts_file(context, mirror).as_bytes() {
             return Ok(Some(format!("Kubernetes node {} does not use the mirror of {}", container.name, mirror.host)));
@@ -48,7 +48,7 @@ pub(super) async fn write(context: &Context, containers: &[Container]) -> Result
         context.options.ca_file.as_deref().map(fs_err::read_to_string).transpose().context("cannot read --ca-file")?;
     for container in containers {
         for mirror in &context.options.registry_mirrors {
-            let folder = format!("{REGISTRIES}/{}", mirror.host);
+            let folder = format!("{FOLDER}/{}", mirror.host);
             if let Some(authority) = &authority {
                 write_file(context, container, &folder, "ca.crt", authority).await?;
             }

@@ -189,6 +189,20 @@ impl Docker {
         docker(deadline).args(base).args(arguments).input(input).stdout().await
     }
 
+    /// Runs a program in one container with its output as the input of another program in another one. `arrived` is told
+    /// how many bytes have gone through so far.
+    pub(crate) async fn pipe(
+        &self,
+        (from, source): (&str, &[&str]),
+        (to, sink): (&str, &[&str]),
+        deadline: Duration,
+        arrived: impl FnMut(u64),
+    ) -> Result<()> {
+        let source = docker(deadline).args(["exec", from]).args(source);
+        let sink = docker(deadline).args(["exec", "--interactive", to]).args(sink);
+        source.pipe_into(sink, arrived).await
+    }
+
     /// As [`Self::exec`], for callers who know what a failure means.
     pub(crate) async fn try_exec(
         &self,

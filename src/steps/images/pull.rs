@@ -5,19 +5,41 @@ use std::time::Duration;
 use anyhow::Result;
 use backon::BackoffBuilder as _;
 
+use super::copy::CTR;
+use super::stored_name;
 use crate::context::Context;
 use crate::event::StepReporter;
 use crate::failure::{Failure, FailureId};
 use crate::pins::ImagePin;
 use crate::step::StepId;
+use crate::steps::registries::FOLDER as REGISTRIES;
 
 /// Attempts at one image. A registry that limits its rate, or a node that has just started, is there a moment later.
 const ATTEMPTS: usize = 5;
 
+/// What is to be done with an image apart from running it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    Here,
+    /// Other nodes get it from this one, as it came: compressed. What the kubelet's way of pulling brings is thrown away in
+    /// that form when it is unpacked (`discard_unpacked_layers` in kind's settings of containerd), and containerd's own is not.
+    HandOn,
+}
+
 /// # Errors
 /// [`FailureId::ImagePullFailed`] with the words of the container runtime, and [`FailureId::DiskFull`].
-pub(super) async fn pull(context: &Context, node: &str, pin: &ImagePin, reporter: &StepReporter) -> Result<()> {
-    let reference = pin.reference();
+pub(super) async fn pull(
+    context: &Context,
+    node: &str,
+    pin: &ImagePin,
+    purpose: Use,
+    reporter: &StepReporter,
+) -> Result<()> {
+    let reference = stored_name(pin);
+    let command = match purpose {
+        Use::Here => vec!["crictl", "pull", &reference],
+        Use::HandOn => [&CTR[..], &["pull", "--hosts-dir", REGISTRIES, &reference]].concat(),
+    };
     let mut waits = backon::ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(500))
         .with_max_delay(Duration::from_secs(8))
@@ -26,7 +48,7 @@ pub(super) async fn pull(context: &Context, node: &str, pin: &ImagePin, reporter
         .build();
     loop {
         let deadline = StepId::Images.deadline();
-        let pulled = context.docker.try_exec(node, &["crictl", "pull", &reference], deadline).await?;
+        let pulled = context.docker.try_exec(node, &command, deadline).await?;
         if pulled.status.success() {
             return Ok(());
         }
