@@ -52,6 +52,9 @@ pub(crate) struct Up {
     /// Stop after this stage
     #[arg(long, value_name = "STAGE", default_value = "prove")]
     pub(crate) until: Stage,
+    /// Write a page to FILE that shows where the time of the run went (HTML)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) timings: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) shape: Shape,
     #[command(flatten)]
@@ -60,6 +63,9 @@ pub(crate) struct Up {
 
 #[derive(Debug, Args)]
 pub(crate) struct Tools {
+    /// Write a page to FILE that shows where the time of the run went (HTML)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) timings: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) common: Common,
 }

@@ -10,6 +10,7 @@ mod up;
 mod verify;
 mod versions;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,7 +41,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Verdict> {
     match cli.command {
         None => up::run(&cli.up).await,
         Some(Command::Up(arguments)) => up::run(&arguments).await,
-        Some(Command::Tools(arguments)) => tools::run(&arguments.common).await,
+        Some(Command::Tools(arguments)) => tools::run(&arguments).await,
         Some(Command::Verify(arguments)) => verify::run(&arguments).await,
         Some(Command::Prove(arguments)) => prove::run(&arguments).await,
         Some(Command::Status(arguments)) => status::run(&arguments).await,
@@ -92,6 +93,14 @@ fn reporter(common: &Common) -> Arc<dyn Reporter> {
         Output::Json => ui::json(),
         Output::Text => ui::text(),
     }
+}
+
+/// The reporter of a run whose timings may have been asked for.
+fn timed_reporter(common: &Common, timings: Option<&Path>) -> Result<Arc<dyn Reporter>> {
+    Ok(match timings {
+        Some(file) => ui::fan(vec![reporter(common), ui::timeline(file)?]),
+        None => reporter(common),
+    })
 }
 
 /// A look must not take longer than a person, or a script that asks for it, waits.

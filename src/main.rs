@@ -37,6 +37,7 @@ mod places;
 mod platform;
 mod step;
 mod sum;
+mod timeline;
 
 use std::process::ExitCode;
 use std::time::Duration;

@@ -5,14 +5,16 @@ use std::sync::Arc;
 use anyhow::Result;
 
 use super::Verdict;
-use crate::cli::{Common, Output};
+use crate::cli::{Output, Tools};
 use crate::converge::converge;
 use crate::plan::Plan;
 use crate::ui;
 
-pub(super) async fn run(common: &Common) -> Result<Verdict> {
+pub(super) async fn run(arguments: &Tools) -> Result<Verdict> {
+    let common = &arguments.common;
+    let reporter = super::timed_reporter(common, arguments.timings.as_deref())?;
     let context = Arc::new(super::context(common, None)?);
-    let outcome = converge(Arc::clone(&context), &Plan::tools(), common.name.as_str(), super::reporter(common)).await;
+    let outcome = converge(Arc::clone(&context), &Plan::tools(), common.name.as_str(), reporter).await;
     let verdict = super::concluded(outcome)?;
     if verdict == Verdict::Good && common.output == Output::Text {
         ui::print(&format!("{}\n", context.places.bin.display()))?;

@@ -14,10 +14,11 @@ use crate::ui;
 
 pub(super) async fn run(arguments: &Up) -> Result<Verdict> {
     let common = &arguments.common;
+    let reporter = super::timed_reporter(common, arguments.timings.as_deref())?;
     let context = Arc::new(super::context(common, Some(&arguments.shape))?);
     let _lock = RunLock::take(&context.places.state, "up")?;
     let plan = Plan::until(arguments.until);
-    let outcome = converge(Arc::clone(&context), &plan, common.name.as_str(), super::reporter(common)).await;
+    let outcome = converge(Arc::clone(&context), &plan, common.name.as_str(), reporter).await;
     let verdict = super::concluded(outcome)?;
     if verdict == Verdict::Good && common.output == Output::Text {
         if let Some(matrix) = context.proof.get() {
