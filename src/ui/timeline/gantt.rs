@@ -20,13 +20,24 @@ pub(super) fn chart(timeline: &Timeline) -> String {
         if steps.is_empty() {
             continue;
         }
-        let _ = writeln!(html, "<h3><span>{}</span></h3>", stage.as_str());
+        html.push_str(&heading(timeline, stage, &links));
         for step in steps {
             html.push_str(&row(timeline, step, &links));
         }
     }
     html.push_str("</div>\n");
     html
+}
+
+/// The lines of the drawing go on behind it.
+fn heading(timeline: &Timeline, stage: Stage, links: &Links) -> String {
+    format!(
+        "<h3><span>{}</span><span class=\"track\" aria-hidden=\"true\"><svg viewBox=\"0 0 {WIDTH} 20\" \
+         preserveAspectRatio=\"none\">{}{}</svg></span></h3>\n",
+        stage.as_str(),
+        grid(timeline.seconds, 20.0),
+        links.above(timeline, stage),
+    )
 }
 
 /// What the colours and heights mean.
@@ -44,13 +55,10 @@ pub(super) fn legend() -> &'static str {
 fn row(timeline: &Timeline, step: &Track, links: &Links) -> String {
     let critical = if links.places.contains(&step.id) { " critical" } else { "" };
     let failed = if step.outcome == Outcome::Failed { " failed" } else { "" };
-    let length = match (step.start, step.end) {
-        (Some(start), Some(end)) => time(end - start),
-        _ => String::new(),
-    };
+    let own = step.end.map_or_else(String::new, |_| time(step.own));
     format!(
         "<details class=\"step{critical}{failed}\" data-step=\"{id}\">\n<summary><span class=\"name\"><b>{mark}</b> {id}</span>\
-         <span class=\"track\">{bar}</span><span class=\"time\">{length}</span></summary>\n\
+         <span class=\"track\">{bar}</span><span class=\"time\">{own}</span></summary>\n\
          <div class=\"about\">\n{about}</div>\n</details>\n",
         id = step.id,
         mark = mark(step.outcome),
@@ -130,7 +138,9 @@ fn about(timeline: &Timeline, step: &Track) -> String {
     if let Some(id) = &step.failure {
         let _ = write!(html, " ({})", escape(id));
     }
-    let _ = write!(html, "<br>{}", escape(&description(step)));
+    if step.start.is_some() {
+        let _ = write!(html, "<br>{}", escape(&description(step)));
+    }
     if let Some(found) = &step.found {
         let _ = write!(html, "<br>found {}", escape(found));
     }
@@ -165,18 +175,21 @@ fn names(steps: &[StepId]) -> String {
 
 /// Where the critical path goes from one row to another.
 struct Links {
+    /// The steps of the path.
     places: Vec<StepId>,
     /// The rows between which a line goes, upper one first, and when.
     lines: Vec<(usize, usize, Seconds)>,
-    rows: Vec<StepId>,
+    /// The steps as they stand in the chart.
+    rows: Vec<(Stage, StepId)>,
 }
 
 impl Links {
     fn of(timeline: &Timeline) -> Self {
         let places: Vec<StepId> = timeline.critical.chain.links.iter().map(|link| link.step).collect();
-        let of_stage = |stage| timeline.steps.iter().filter(move |step| step.stage == stage).map(|step| step.id);
-        let rows: Vec<StepId> = STAGES.into_iter().flat_map(of_stage).collect();
-        let row = |id: StepId| rows.iter().position(|row| *row == id);
+        let of_stage =
+            |stage| timeline.steps.iter().filter(move |step| step.stage == stage).map(move |step| (stage, step.id));
+        let rows: Vec<(Stage, StepId)> = STAGES.into_iter().flat_map(of_stage).collect();
+        let row = |id: StepId| rows.iter().position(|(_, row)| *row == id);
         let lines = places.windows(2).filter_map(|pair| {
             let (from, to) = (row(pair[0])?, row(pair[1])?);
             Some((from.min(to), from.max(to), timeline.step(pair[0])?.end?))
@@ -186,14 +199,25 @@ impl Links {
 
     /// The pieces of the lines in one row: half of it where a line begins or ends.
     fn through(&self, timeline: &Timeline, id: StepId) -> String {
-        let Some(row) = self.rows.iter().position(|row| *row == id) else { return String::new() };
+        let Some(row) = self.rows.iter().position(|(_, row)| *row == id) else { return String::new() };
         let pieces = self.lines.iter().filter(|(upper, lower, _)| (*upper..=*lower).contains(&row));
         pieces
             .map(|(upper, lower, at)| {
                 let (top, bottom) = (if row == *upper { 10 } else { 0 }, if row == *lower { 10 } else { 20 });
-                let x = place(*at, timeline.seconds);
-                format!("<line class=\"link\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{top}\" y2=\"{bottom}\"/>")
+                piece(*at, timeline.seconds, top, bottom)
             })
             .collect()
     }
+
+    /// The pieces above the first row of a stage.
+    fn above(&self, timeline: &Timeline, stage: Stage) -> String {
+        let Some(row) = self.rows.iter().position(|(row, _)| *row == stage) else { return String::new() };
+        let pieces = self.lines.iter().filter(|(upper, lower, _)| *upper < row && row <= *lower);
+        pieces.map(|(_, _, at)| piece(*at, timeline.seconds, 0, 20)).collect()
+    }
+}
+
+fn piece(at: Seconds, total: Seconds, top: u8, bottom: u8) -> String {
+    let x = place(at, total);
+    format!("<line class=\"link\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{top}\" y2=\"{bottom}\"/>")
 }

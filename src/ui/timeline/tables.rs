@@ -32,7 +32,8 @@ pub(super) fn steps(timeline: &Timeline) -> String {
             cells = cells.map(|cell| format!("<td>{cell}</td>")).concat(),
         );
     }
-    table("The steps", &["step", "", "start", "own time", "queued", "waited", "bytes", "mean", "peak"], &rows)
+    let numbers = ["start", "own time", "queued", "waited", "bytes", "mean", "peak"];
+    table("The steps", &["step", "end"], &numbers, &rows)
 }
 
 /// Empty if no program was started.
@@ -46,24 +47,26 @@ pub(super) fn commands(timeline: &Timeline) -> String {
     for command in slowest.iter().take(SLOWEST) {
         let _ = writeln!(
             rows,
-            "<tr><td>{}</td><td class=\"words\">{}</td><td>{}</td><td class=\"words\"><code>{}</code></td></tr>",
-            time(command.to - command.from),
-            command.step.map_or("", |step| step.as_str()),
-            command.exit.map_or_else(|| "none".to_owned(), |exit| exit.to_string()),
+            "<tr><td class=\"words\"><code>{}</code></td><td class=\"words\">{}</td><td>{}</td><td>{}</td></tr>",
             escape(&command.command),
+            command.step.map_or("", |step| step.as_str()),
+            time(command.to - command.from),
+            command.exit.map_or_else(|| "none".to_owned(), |exit| exit.to_string()),
         );
     }
     let heading = match slowest.len() {
         count if count > SLOWEST => format!("The {SLOWEST} slowest of {count} commands"),
         _ => "The commands, slowest first".to_owned(),
     };
-    let table = table(&heading, &["time", "step", "exit", "command"], &rows);
+    let table = table(&heading, &["command", "step"], &["time", "exit"], &rows);
     format!("<section>\n<h2>{heading}</h2>\n{table}</section>\n")
 }
 
 /// A table that may be wider than the window, and is moved with the keyboard then.
-fn table(name: &str, columns: &[&str], rows: &str) -> String {
-    let head: String = columns.iter().map(|column| format!("<th scope=\"col\">{column}</th>")).collect();
+fn table(name: &str, words: &[&str], numbers: &[&str], rows: &str) -> String {
+    let words = words.iter().map(|column| format!("<th scope=\"col\" class=\"words\">{column}</th>"));
+    let numbers = numbers.iter().map(|column| format!("<th scope=\"col\">{column}</th>"));
+    let head: String = words.chain(numbers).collect();
     format!(
         "<div class=\"scroll\" role=\"region\" aria-label=\"{name}\" tabindex=\"0\">\n<table>\n\
          <thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n</div>\n"

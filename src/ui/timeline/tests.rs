@@ -48,11 +48,41 @@ fn a_page_shows_every_step_and_holds_the_data() {
         assert!(page.contains(&format!("data-step=\"{id}\"")), "{id} has no row");
         assert!(page.contains(&format!("<th scope=\"row\">{id}</th>")), "{id} is not in the table");
     }
-    // Beside the target directory's other files, for a person to look at.
-    let target = std::env::current_exe().unwrap();
-    let folder = target.ancestors().nth(3).unwrap().join("tmp");
+    keep("timeline.html", &page);
+}
+
+#[test]
+fn a_page_of_a_failed_run_says_what_failed() {
+    let (step, words) =
+        (StepId::Operator(crate::step::Operator::CertManager), || "its webhook does not answer".to_owned());
+    let mut events = recorded();
+    let end =
+        events.iter().position(|of| matches!(of.event, Event::StepDone { step: done, .. } if done == step)).unwrap();
+    let time = events[end].time;
+    events.truncate(end);
+    let failed = Event::StepFailed {
+        step,
+        id: "step-deadline".to_owned(),
+        summary: words(),
+        evidence: vec![],
+        hint: words(),
+        seconds: 10.7,
+    };
+    let finished = Event::RunFinished { ok: false, end: RunEnd::Failed, changed: 13, seconds: 31.6 };
+    events.extend([failed, finished].map(|event| Stamped { time, event }));
+    let page = page_of(&events);
+    assert!(page.contains("<p class=\"failure\">cert-manager: its webhook does not answer (step-deadline)</p>"));
+    assert!(page.contains("<details class=\"step critical failed\" data-step=\"cert-manager\">"));
+    assert_eq!(data(&page)["steps"][13]["outcome"], "never-started");
+    keep("timeline-of-a-failed-run.html", &page);
+}
+
+/// Puts a page among the files of the build, for a person to look at.
+fn keep(name: &str, page: &str) {
+    let test = std::env::current_exe().unwrap();
+    let folder = test.ancestors().nth(3).unwrap().join("tmp");
     fs_err::create_dir_all(&folder).unwrap();
-    fs_err::write(folder.join("timeline.html"), page).unwrap();
+    fs_err::write(folder.join(name), page).unwrap();
 }
 
 #[test]
