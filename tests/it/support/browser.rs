@@ -62,5 +62,6 @@ impl Browser {
 fn program() -> &'static str {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let is_here = |program: &&&str| std::env::split_paths(&path).any(|folder| folder.join(program).is_file());
-    PROGRAMS.iter().find(is_here).expect("there is no browser: run scripts/browser, which installs one")
+    let found = PROGRAMS.iter().find(is_here);
+    found.unwrap_or_else(|| panic!("there is no browser: run scripts/browser, which installs one"))
 }
