@@ -7,16 +7,16 @@ window.addEventListener("error", (event) => {
 const run = JSON.parse(document.getElementById("run").textContent);
 const card = document.getElementById("card");
 
-// Never outside of the window, and never under the pointer.
-function show(row, x, y) {
+// Never outside of the window, and never over what is between top and bottom: the pointer, or the row.
+function show(row, x, top, bottom) {
   if (row.open) {
     return hide();
   }
   card.replaceChildren(row.querySelector(".about").cloneNode(true));
   card.hidden = false;
-  const below = y + 16 + card.offsetHeight < window.innerHeight;
+  const below = bottom + card.offsetHeight < window.innerHeight;
   card.style.left = `${Math.max(16, Math.min(x + 12, window.innerWidth - card.offsetWidth - 16))}px`;
-  card.style.top = `${below ? y + 16 : Math.max(8, y - 16 - card.offsetHeight)}px`;
+  card.style.top = `${below ? bottom : Math.max(0, top - card.offsetHeight)}px`;
 }
 
 function hide() {
@@ -32,14 +32,14 @@ for (const row of rows) {
   }
   summary.addEventListener("pointermove", (event) => {
     if (event.pointerType === "mouse") {
-      show(row, event.clientX, event.clientY);
+      show(row, event.clientX, event.clientY - 16, event.clientY + 16);
     }
   });
   summary.addEventListener("pointerleave", hide);
   summary.addEventListener("focus", () => {
     if (summary.matches(":focus-visible")) {
       const box = summary.getBoundingClientRect();
-      show(row, box.left, box.bottom);
+      show(row, box.left, box.top - 6, box.bottom + 6);
     }
   });
   summary.addEventListener("blur", hide);

@@ -11,26 +11,35 @@ const DEADLINE: &str = "60";
 
 /// Put behind everything else in the page: writes what it finds into the body, where `--dump-dom` shows it.
 const PROBE: &str = r#"<script>
-const found = [];
-const box = (element) => element.getBoundingClientRect();
-if (document.documentElement.scrollWidth > window.innerWidth) {
-  found.push("the page is wider than the window");
-}
-for (const summary of document.querySelectorAll("summary")) {
-  const [name, track, time] = [".name", ".track", ".time"].map((part) => summary.querySelector(part));
-  if (name.scrollWidth > name.clientWidth) {
-    found.push(`${name.textContent} is clipped`);
+{
+  const found = [];
+  const box = (element) => element.getBoundingClientRect();
+  if (document.documentElement.scrollWidth > window.innerWidth) {
+    found.push("the page is wider than the window");
   }
-  const beside = box(name).right <= box(time).left + 1;
-  const apart = box(name).right <= box(track).left + 1 || box(name).bottom <= box(track).top + 8;
-  if (!beside || !apart || box(track).width < 100 || box(track).height < 15) {
-    found.push(`${name.textContent} is in the way of something`);
+  for (const summary of document.querySelectorAll("summary")) {
+    const [name, track, time] = [".name", ".track", ".time"].map((part) => summary.querySelector(part));
+    if (name.scrollWidth > name.clientWidth) {
+      found.push(`${name.textContent} is clipped`);
+    }
+    const beside = box(name).right <= box(time).left + 1;
+    const apart = box(name).right <= box(track).left + 1 || box(name).bottom <= box(track).top + 8;
+    if (!beside || !apart || box(track).width < 100 || box(track).height < 15) {
+      found.push(`${name.textContent} is in the way of something`);
+    }
   }
+  const card = document.getElementById("card");
+  for (const summary of document.querySelectorAll("summary")) {
+    summary.focus();
+    const [shown, row] = [box(card), box(summary)];
+    if (!card.hidden && shown.top < row.bottom && shown.bottom > row.top && shown.top > 0) {
+      found.push(`${summary.textContent} is under its card`);
+    }
+  }
+  document.body.dataset.card = card.hidden ? "hidden" : "shown";
+  document.body.dataset.found = found.join("; ");
+  document.body.dataset.width = window.innerWidth;
 }
-document.querySelector("summary").focus();
-document.body.dataset.card = document.getElementById("card").hidden ? "hidden" : "shown";
-document.body.dataset.found = found.join("; ");
-document.body.dataset.width = window.innerWidth;
 </script>"#;
 
 pub(crate) struct Browser;
