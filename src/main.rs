@@ -40,6 +40,7 @@ mod platform;
 mod step;
 mod stop;
 mod sum;
+mod timeline;
 
 use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;

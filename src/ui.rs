@@ -4,8 +4,10 @@ mod failure;
 mod json;
 mod plain;
 mod terminal;
+mod timeline;
 
 use std::io::{self, Write as _};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -33,6 +35,25 @@ pub(crate) fn silent() -> Arc<dyn Reporter> {
         fn report(&self, _: &Event) {}
     }
     Arc::new(Silent)
+}
+
+/// For those who ask where the time went: a page at `path`, written when the run has ended.
+///
+/// # Errors
+/// Those of a place where no file can be made, before anything is done.
+pub(crate) fn timeline(path: &Path) -> Result<Arc<dyn Reporter>> {
+    Ok(Arc::new(timeline::Page::new(path)?))
+}
+
+/// Reports to each of them, in this order.
+pub(crate) fn fan(reporters: Vec<Arc<dyn Reporter>>) -> Arc<dyn Reporter> {
+    struct Fan(Vec<Arc<dyn Reporter>>);
+    impl Reporter for Fan {
+        fn report(&self, event: &Event) {
+            self.0.iter().for_each(|reporter| reporter.report(event));
+        }
+    }
+    Arc::new(Fan(reporters))
 }
 
 /// Writes data to the standard output.

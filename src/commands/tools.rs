@@ -6,14 +6,16 @@ use anyhow::Result;
 
 use super::Verdict;
 use super::run::Run;
-use crate::cli::{Common, Output};
+use crate::cli::{Output, Tools};
 use crate::plan::Plan;
 use crate::stop::Stop;
 use crate::ui;
 
-pub(super) async fn run(common: &Common, stop: &Stop) -> Result<Verdict> {
+pub(super) async fn run(arguments: &Tools, stop: &Stop) -> Result<Verdict> {
+    let common = &arguments.common;
+    let reporter = super::timed_reporter(common, arguments.timings.as_deref())?;
     let context = Arc::new(super::context(common, None)?);
-    let run = Run { context: &context, plan: Plan::tools(), deadline: None, reporter: super::reporter(common), stop };
+    let run = Run { context: &context, plan: Plan::tools(), deadline: None, reporter, stop };
     let verdict = run.verdict().await?;
     if verdict == Verdict::Good && common.output == Output::Text {
         ui::print(&format!("{}\n", context.places.bin.display()))?;

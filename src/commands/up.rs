@@ -15,6 +15,7 @@ use crate::ui;
 
 pub(super) async fn run(arguments: &Up, stop: &Stop) -> Result<Verdict> {
     let common = &arguments.common;
+    let reporter = super::timed_reporter(common, arguments.timings.as_deref())?;
     let context = Arc::new(super::context(common, Some(&arguments.shape))?);
     if arguments.dry_run {
         return super::dry_run::run(&context, &Plan::until(arguments.until), common.output).await;
@@ -23,13 +24,8 @@ pub(super) async fn run(arguments: &Up, stop: &Stop) -> Result<Verdict> {
     for program in &lock.ended {
         ui::say(&format!("ended what a killed run had left: {program}\n"));
     }
-    let run = Run {
-        context: &context,
-        plan: Plan::until(arguments.until),
-        deadline: arguments.deadline,
-        reporter: super::reporter(common),
-        stop,
-    };
+    let run =
+        Run { context: &context, plan: Plan::until(arguments.until), deadline: arguments.deadline, reporter, stop };
     let verdict = run.verdict().await?;
     if verdict == Verdict::Good && common.output == Output::Text {
         if let Some(matrix) = context.proof.get() {

@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 use crate::support::{Behaviour, Home, Ran, Server};
 
 const KIND: &str = "/github.com/kubernetes-sigs/kind/releases/download/v0.33.0/kind-linux";
-const TOOLS: [&str; 4] = ["helm", "kind", "kubectl", "kubectl-cnpg"];
+pub(crate) const TOOLS: [&str; 4] = ["helm", "kind", "kubectl", "kubectl-cnpg"];
 
 /// Programs that answer as the tools do when they are asked for their version, and tell that they were run.
 fn program(tool: &str) -> Vec<u8> {
@@ -21,14 +21,14 @@ fn program(tool: &str) -> Vec<u8> {
         .into_bytes()
 }
 
-struct World {
-    home: Home,
-    server: Server,
+pub(crate) struct World {
+    pub(crate) home: Home,
+    pub(crate) server: Server,
 }
 
 impl World {
     /// A mirror with the four tools, and pins that fit it.
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (home, server) = (Home::new(), Server::start());
         let mut pins: serde_json::Value =
             serde_json::from_str(&home.run(&["versions", "--output", "json"]).stdout).unwrap();
@@ -50,7 +50,8 @@ impl World {
         self.home.run(&["tools", "--pins", "pins.json", "--mirror", &self.server.address])
     }
 
-    fn kind(&self) -> String {
+    /// Where the server has kind.
+    pub(crate) fn kind(&self) -> String {
         let platform = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
         format!("{KIND}-{platform}")
     }

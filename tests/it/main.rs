@@ -13,4 +13,7 @@ mod downloads;
 mod failures;
 mod pins;
 
+// Where the time of a run went: the page, and how a browser shows it.
+mod timings;
+
 mod support;

@@ -1,11 +1,13 @@
 //! A world for one run of the program: a HOME of its own, no settings from outside, and a server that serves files
 //! well or badly.
 
+mod browser;
 mod server;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+pub(crate) use browser::Browser;
 pub(crate) use server::{Behaviour, Server};
 
 /// A HOME that is removed again.
