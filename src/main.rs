@@ -30,11 +30,14 @@ mod ui;
 mod event;
 mod failure;
 mod image;
+mod logs;
 mod matrix;
 mod options;
 mod pins;
 mod places;
 mod platform;
+mod redact;
+mod run_state;
 mod step;
 mod sum;
 

@@ -1,0 +1,162 @@
+//! Tells a run that lives from one that was killed, and from one whose process was stopped.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::RunState;
+
+/// A writer that gives no sign of life for so long is stopped or hangs.
+pub(crate) const LONGEST_SILENCE: Duration = Duration::from_secs(30);
+
+/// The process that runs: enough to tell it from a later one with the same number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Writer {
+    pub(crate) pid: u32,
+    pub(crate) host: String,
+    /// In ticks since the machine's boot; only where the kernel tells (Linux).
+    pub(crate) process_start: Option<u64>,
+}
+
+/// Whether the writer of a state that says `running` still does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Liveness {
+    Alive,
+    /// The process is gone, or its number belongs to another one by now.
+    Gone,
+    /// The process is there, but says nothing: it is stopped, or hangs.
+    Silent {
+        seconds: u64,
+    },
+    /// It is on a machine that cannot be asked: how long ago it was heard is all that is known.
+    Elsewhere {
+        seconds: u64,
+    },
+}
+
+/// Whether the writer of a run that has not ended still works on it.
+pub(crate) fn liveness(run: &RunState, now: Timestamp) -> Liveness {
+    let seconds = run.unheard_for(now);
+    match run.writer.is_there() {
+        None => Liveness::Elsewhere { seconds },
+        Some(false) => Liveness::Gone,
+        Some(true) if seconds > LONGEST_SILENCE.as_secs() => Liveness::Silent { seconds },
+        Some(true) => Liveness::Alive,
+    }
+}
+
+impl Liveness {
+    /// Whether the run may be taken to go on.
+    pub(crate) fn is_alive(self) -> bool {
+        match self {
+            Self::Alive => true,
+            Self::Elsewhere { seconds } => seconds <= LONGEST_SILENCE.as_secs(),
+            Self::Gone | Self::Silent { .. } => false,
+        }
+    }
+}
+
+impl Writer {
+    pub(super) fn this_process() -> Self {
+        let pid = std::process::id();
+        Self { pid, host: host(), process_start: process(pid).map(|process| process.start) }
+    }
+
+    /// Whether the process runs on this machine; `None` if it is on another one.
+    fn is_there(&self) -> Option<bool> {
+        if self.host != host() {
+            return None;
+        }
+        if let (Some(start), Some(found)) = (self.process_start, process(self.pid)) {
+            return Some(found.start == start && found.runs);
+        }
+        let pid = i32::try_from(self.pid).ok().and_then(rustix::process::Pid::from_raw);
+        // A process of somebody else may not be asked, and is there.
+        Some(pid.is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH)))
+    }
+}
+
+fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+struct Process {
+    start: u64,
+    /// A killed process that nobody has reaped is still listed, and runs no more.
+    runs: bool,
+}
+
+/// What Linux tells of a process (proc_pid_stat(5)): the state is field 3, the start field 22.
+fn process(pid: u32) -> Option<Process> {
+    let stat = fs_err::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is the program's name in brackets, in which anything may be.
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    Some(Process { start: fields.get(19)?.parse().ok()?, runs: !matches!(*fields.first()?, "Z" | "X") })
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use jiff::ToSpan as _;
+
+    use super::*;
+
+    fn run() -> RunState {
+        RunState::new("pgedge", "up", None)
+    }
+
+    #[test]
+    fn this_process_is_alive() {
+        let run = run();
+        assert_eq!(liveness(&run, run.heartbeat), Liveness::Alive);
+    }
+
+    #[test]
+    fn a_process_that_ended_is_gone_even_before_it_is_reaped() {
+        let mut child = std::process::Command::new("sh")
+            .args(["-c", "read line"])
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut run = run();
+        run.writer.pid = child.id();
+        run.writer.process_start = process(child.id()).map(|process| process.start);
+        assert_eq!(liveness(&run, run.heartbeat), Liveness::Alive);
+        drop(child.stdin.take());
+        let end = std::time::Instant::now() + Duration::from_secs(10);
+        while cfg!(target_os = "linux") && liveness(&run, run.heartbeat) != Liveness::Gone {
+            assert!(std::time::Instant::now() < end, "a zombie is taken for alive");
+            std::thread::yield_now();
+        }
+        child.wait().unwrap();
+        assert_eq!(liveness(&run, run.heartbeat), Liveness::Gone);
+    }
+
+    #[test]
+    fn a_number_that_was_given_to_another_process_is_gone() {
+        let mut run = run();
+        run.writer.process_start = run.writer.process_start.map(|start| start + 1);
+        let expected = if run.writer.process_start.is_some() { Liveness::Gone } else { Liveness::Alive };
+        assert_eq!(liveness(&run, run.heartbeat), expected);
+    }
+
+    #[test]
+    fn silence_is_counted_from_the_last_heartbeat() {
+        let run = run();
+        let after = |seconds: i64| liveness(&run, run.heartbeat + seconds.seconds());
+        assert_eq!(after(30), Liveness::Alive);
+        assert_eq!(after(31), Liveness::Silent { seconds: 31 });
+        // A clock that was set back.
+        assert_eq!(after(-3600), Liveness::Alive);
+    }
+
+    #[test]
+    fn another_machine_is_judged_by_what_was_heard() {
+        let mut run = run();
+        run.writer.host.push_str("-elsewhere");
+        let after = |seconds: i64| liveness(&run, run.heartbeat + seconds.seconds());
+        assert_eq!(after(30), Liveness::Elsewhere { seconds: 30 });
+        assert!(after(30).is_alive() && !after(31).is_alive());
+    }
+}
