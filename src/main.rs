@@ -23,6 +23,7 @@ mod tools;
 mod verdict;
 
 // How it runs programs and tells what happens.
+mod follow;
 mod process;
 mod ui;
 
