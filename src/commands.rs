@@ -3,12 +3,14 @@
 mod completions;
 mod down;
 mod env;
+mod last_run;
 mod prove;
 mod status;
 mod tools;
 mod up;
 mod verify;
 mod versions;
+mod wait;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,6 +46,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Verdict> {
         Some(Command::Verify(arguments)) => verify::run(&arguments).await,
         Some(Command::Prove(arguments)) => prove::run(&arguments).await,
         Some(Command::Status(arguments)) => status::run(&arguments).await,
+        Some(Command::Wait(arguments)) => wait::run(&arguments).await,
         Some(Command::Versions(arguments)) => versions::run(&arguments.common),
         Some(Command::Down(arguments)) => down::run(&arguments).await,
         Some(Command::Env(arguments)) => env::run(&arguments.common),
@@ -91,6 +94,23 @@ fn reporter(common: &Common) -> Arc<dyn Reporter> {
     match common.output {
         Output::Json => ui::json(),
         Output::Text => ui::text(),
+    }
+}
+
+/// The person's reporter, and what is kept of a run for other processes and for later. `has_lock`: the run holds the
+/// cluster's lock.
+fn recorded(context: &Context, common: &Common, command: &str, has_lock: bool) -> Arc<dyn Reporter> {
+    let places = &context.places;
+    let record = ui::record(&places.logs, &places.status, common.name.as_str(), command, has_lock);
+    ui::fan(vec![reporter(common), record])
+}
+
+/// `12 s ago`, `3 min ago`, `2 h 5 min ago`
+fn ago(seconds: u64) -> String {
+    match (seconds / 3600, seconds / 60 % 60) {
+        (0, 0) => format!("{seconds} s ago"),
+        (0, minutes) => format!("{minutes} min ago"),
+        (hours, minutes) => format!("{hours} h {minutes} min ago"),
     }
 }
 

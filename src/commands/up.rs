@@ -17,7 +17,8 @@ pub(super) async fn run(arguments: &Up) -> Result<Verdict> {
     let context = Arc::new(super::context(common, Some(&arguments.shape))?);
     let _lock = RunLock::take(&context.places.state, "up")?;
     let plan = Plan::until(arguments.until);
-    let outcome = converge(Arc::clone(&context), &plan, common.name.as_str(), super::reporter(common)).await;
+    let reporter = super::recorded(&context, common, "up", true);
+    let outcome = converge(Arc::clone(&context), &plan, common.name.as_str(), reporter).await;
     let verdict = super::concluded(outcome)?;
     if verdict == Verdict::Good && common.output == Output::Text {
         if let Some(matrix) = context.proof.get() {

@@ -268,4 +268,16 @@ mod tests {
         assert_eq!((logs.len(), logs.last().unwrap().as_path()), (KEPT, journal.path()));
         assert!(logs[0].ends_with("pgedge-20260107T000000Z-1.ndjson"));
     }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_disk_ends_the_log_and_not_the_run() {
+        let (_folder, journal) = begun();
+        journal.report(&waiting("one"));
+        journal.state().file = Some(fs_err::OpenOptions::new().write(true).open("/dev/full").unwrap());
+        journal.report(&waiting("two"));
+        assert!(journal.state().file.is_none());
+        journal.report(&waiting("three"));
+        assert_eq!(lines(&journal).len(), 1);
+    }
 }

@@ -157,23 +157,11 @@ mod tests {
         RunState::read(path).unwrap().unwrap()
     }
 
-    /// Of a child of ours that lives until the value is dropped.
-    struct Other(std::process::Child);
-
-    impl Other {
-        fn run() -> (Self, RunState) {
-            let child = std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
-            let mut run = RunState::new("pgedge", "up", None);
-            (run.writer.pid, run.writer.process_start) = (child.id(), None);
-            (Self(child), run)
-        }
-    }
-
-    impl Drop for Other {
-        fn drop(&mut self) {
-            self.0.kill().unwrap();
-            self.0.wait().unwrap();
-        }
+    /// Of the process 1, which always lives.
+    fn another_run() -> RunState {
+        let mut run = RunState::new("pgedge", "up", None);
+        (run.writer.pid, run.writer.process_start) = (1, None);
+        run
     }
 
     #[test]
@@ -210,7 +198,7 @@ mod tests {
     #[test]
     fn a_run_beside_another_leaves_it_the_file_unless_it_has_the_lock() {
         let (_folder, path) = folder();
-        let (other, mut theirs) = Other::run();
+        let mut theirs = another_run();
         write(&path, &mut theirs).unwrap();
         let beside = StatusFile::begin(&path, RunState::new("pgedge", "tools", None), HEARTBEAT, false, false);
         beside.report(&FINISHED);
@@ -221,7 +209,9 @@ mod tests {
         write(&path, &mut theirs).unwrap();
         with_lock.report(&FINISHED);
         assert!(read(&path).is_same_run(&theirs));
-        drop(other);
+        // Killed: no process is numbered so high.
+        theirs.writer.pid = i32::MAX.unsigned_abs();
+        write(&path, &mut theirs).unwrap();
         let after = StatusFile::begin(&path, RunState::new("pgedge", "tools", None), HEARTBEAT, false, false);
         after.report(&FINISHED);
         assert_eq!((read(&path).command.as_str(), read(&path).state), ("tools", Phase::Done));

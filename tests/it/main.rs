@@ -13,4 +13,8 @@ mod downloads;
 mod failures;
 mod pins;
 
+// What a run leaves for other processes: its log, its status, and who waits for it.
+mod logs;
+mod wait;
+
 mod support;
