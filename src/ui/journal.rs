@@ -40,13 +40,10 @@ struct State {
     file: Option<fs_err::File>,
     length: u64,
     longest: u64,
-    bytes: BTreeMap<StepId, Arrivals>,
-}
-
-/// The bytes of one step: when a line told of them, and what no line has told yet.
-struct Arrivals {
+    /// The newest bytes of each step that moves some; `None` if the log tells of them.
+    bytes: BTreeMap<StepId, Option<Stamped>>,
+    /// When the log last told of bytes.
     told: Instant,
-    untold: Option<Stamped>,
 }
 
 impl Journal {
@@ -63,7 +60,8 @@ impl Journal {
         let _ = file.try_lock();
         // An old log that cannot be removed stays for a later run.
         let _ = logs::remove_all_but(KEPT, folder, cluster);
-        let state = State { file: Some(file), length: 0, longest: LONGEST_LOG, bytes: BTreeMap::new() };
+        let state =
+            State { file: Some(file), length: 0, longest: LONGEST_LOG, bytes: BTreeMap::new(), told: Instant::now() };
         Ok(Self { path, state: Mutex::new(state) })
     }
 
@@ -84,28 +82,20 @@ impl Reporter for Journal {
 
 impl Drop for Journal {
     fn drop(&mut self) {
-        self.state().tell_bytes_before(Instant::now());
+        self.state().tell_bytes();
     }
 }
 
 impl State {
     fn add(&mut self, stamped: Stamped) {
         if let Event::StepBytes { step, .. } = stamped.event {
-            let now = Instant::now();
-            match self.bytes.get_mut(&step) {
-                Some(arrivals) => arrivals.untold = Some(stamped),
-                None => {
-                    self.bytes.insert(step, Arrivals { told: now, untold: None });
-                    self.write(&stamped);
-                }
-            }
-            // Of every step: one that stalls tells no more, and its last bytes must be seen too.
-            if let Some(due) = now.checked_sub(BYTES_PAUSE) {
-                self.tell_bytes_before(due);
+            let is_first = self.bytes.insert(step, Some(stamped)).is_none();
+            if is_first || self.told.elapsed() >= BYTES_PAUSE {
+                self.tell_bytes();
             }
             return;
         }
-        self.tell_bytes_before(Instant::now());
+        self.tell_bytes();
         if let Event::StepDone { step, .. } | Event::StepFailed { step, .. } | Event::StepCancelled { step, .. } =
             stamped.event
         {
@@ -114,19 +104,14 @@ impl State {
         self.write(&stamped);
     }
 
-    /// Writes the bytes of the steps that last told of some at this moment or before.
-    fn tell_bytes_before(&mut self, moment: Instant) {
-        let due = self.bytes.values_mut().filter(|arrivals| arrivals.told <= moment);
-        let untold: Vec<Stamped> = due
-            .filter_map(|arrivals| {
-                let untold = arrivals.untold.take()?;
-                arrivals.told = Instant::now();
-                Some(untold)
-            })
-            .collect();
+    /// Writes the bytes of all steps at once, so that the log stays in the order of time.
+    fn tell_bytes(&mut self) {
+        let mut untold: Vec<Stamped> = self.bytes.values_mut().filter_map(Option::take).collect();
+        untold.sort_by_key(|stamped| stamped.time);
         for stamped in &untold {
             self.write(stamped);
         }
+        self.told = Instant::now();
     }
 
     fn write(&mut self, stamped: &Stamped) {
@@ -224,11 +209,13 @@ mod tests {
         let (_folder, journal) = begun();
         journal.report(&Event::StepStarted { step: STEP });
         for done in 0..1000 {
-            journal.report(&Event::StepBytes { step: STEP, done, total: None });
+            for step in [StepId::Images, STEP] {
+                journal.report(&Event::StepBytes { step, done, total: None });
+            }
         }
         journal.report(&waiting("the mirror"));
         let told = lines(&journal);
-        assert!(told.len() < 10, "{told:?}");
+        assert!(told.len() < 12, "{told:?}");
         assert_eq!(told[told.len() - 2].event, Event::StepBytes { step: STEP, done: 999, total: None });
         assert!(told.is_sorted_by_key(|stamped| stamped.time));
     }

@@ -72,3 +72,28 @@ fn a_run_that_can_keep_nothing_says_so_once_and_goes_on() {
     assert_eq!(ran.stderr.matches("warning: this run has no log, and goes on").count(), 1, "{}", ran.stderr);
     assert_eq!(ran.stderr.matches("warning").count(), 1, "{}", ran.stderr);
 }
+
+#[test]
+fn a_purge_removes_the_logs_of_its_cluster() {
+    let home = Home::new();
+    std::fs::create_dir_all(folder(&home)).unwrap();
+    let (ours, theirs) = ("pgedge-20260101T000000Z-1.ndjson", "pgedge-lab-20260101T000000Z-1.ndjson");
+    for log in [ours, theirs] {
+        std::fs::write(folder(&home).join(log), "").unwrap();
+    }
+    let status = home.path().join(".local/state/pgedge-bootstrap/pgedge.status.json");
+    std::fs::write(&status, "{}").unwrap();
+    // A docker that has nothing of ours.
+    let docker = home.path().join("docker");
+    std::fs::write(&docker, "#!/bin/sh\nexit 0\n").unwrap();
+    std::fs::set_permissions(&docker, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let path = format!("{}:/usr/bin:/bin", home.path().display());
+    let down = |arguments: &[&str]| home.ran(&home.command(arguments).env("PATH", &path).output().unwrap());
+    let ran = down(&["down"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!((logs(&home).len(), status.exists()), (2, false));
+    let ran = down(&["down", "--purge"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stderr.contains("removing 1 log in $HOME/.local/state/pgedge-bootstrap/logs"), "{}", ran.stderr);
+    assert_eq!(logs(&home), [folder(&home).join(theirs)]);
+}
