@@ -97,6 +97,26 @@ pub(crate) struct FailedStep {
     pub(crate) hint: String,
 }
 
+/// Where the process writes what then takes the place of the status file: `<cluster>.status.<process>.part`.
+pub(crate) fn part(status: &Path, process: u32) -> PathBuf {
+    status.with_extension(format!("{process}.part"))
+}
+
+/// Removes what processes that were killed while they wrote the status file left beside it.
+pub(crate) fn remove_parts_of_the_dead(status: &Path) {
+    let (Some(folder), Some(stem)) = (status.parent(), status.file_stem().and_then(|stem| stem.to_str())) else {
+        return;
+    };
+    // What cannot be listed or removed stays: it is small, and in nobody's way.
+    for entry in fs_err::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let process = name.to_str().and_then(|name| name.strip_prefix(stem)?.strip_prefix('.')?.strip_suffix(".part"));
+        if process.and_then(|process| process.parse().ok()).is_some_and(|process| !liveness::is_process(process)) {
+            let _ = fs_err::remove_file(entry.path());
+        }
+    }
+}
+
 impl RunState {
     /// A run of this process that begins now.
     pub(crate) fn new(cluster: &str, command: &str, log: Option<PathBuf>) -> Self {

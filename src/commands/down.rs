@@ -9,6 +9,7 @@ use crate::failure;
 use crate::lock::RunLock;
 use crate::logs;
 use crate::pins::Tool;
+use crate::run_state::remove_parts_of_the_dead;
 use crate::steps;
 use crate::ui;
 
@@ -48,6 +49,7 @@ pub(super) async fn run(arguments: &Down) -> Result<Verdict> {
     steps::remove_cluster(&context).await?;
     // Whoever asks for the last run must not be told of a cluster that is no more.
     failure::ignore_missing(fs_err::remove_file(&context.places.status))?;
+    remove_parts_of_the_dead(&context.places.status);
     for tool in tools {
         fs_err::remove_file(tool).map_err(failure::from_io)?;
     }

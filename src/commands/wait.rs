@@ -73,9 +73,11 @@ fn old(run: &RunState) -> Result<Verdict> {
             ui::say(&format!("the last run ({}) ended well {ago}{took}: {changed} made true\n", run.name()));
             Ok(Verdict::Good)
         }
-        (Phase::Failed, Some(failure)) => {
-            ui::say(&format!("the last run ({}) failed {ago}{took}, at: {}\n", run.name(), failure.step));
-            ui::say_failure(&failure.id, &failure.summary, &failure.evidence, &failure.hint);
+        (Phase::Failed, failure) => {
+            ui::say(&format!("the last run ({}) failed {ago}{took}\n", run.name()));
+            if let Some(failure) = failure {
+                ui::say_failure(&failure.id, &failure.summary, &failure.evidence, &failure.hint);
+            }
             Ok(Verdict::Bad)
         }
         _ => Err(interrupted(run).into()),

@@ -71,10 +71,14 @@ impl Writer {
         if let (Some(start), Some(found)) = (self.process_start, process(self.pid)) {
             return Some(found.start == start && found.runs);
         }
-        let pid = i32::try_from(self.pid).ok().and_then(rustix::process::Pid::from_raw);
-        // A process of somebody else may not be asked, and is there.
-        Some(pid.is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH)))
+        Some(is_process(self.pid))
     }
+}
+
+/// Whether there is a process of this number on this machine. One of somebody else may not be asked, and is there.
+pub(super) fn is_process(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+    pid.is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
 }
 
 fn host() -> String {

@@ -96,3 +96,18 @@ fn a_file_of_another_form_is_an_error_and_no_run() {
     fs_err::write(&file, "{\"schema\": 9}").unwrap();
     assert_eq!(RunState::read(&file).unwrap_err().kind(), io::ErrorKind::InvalidData);
 }
+
+#[test]
+fn parts_of_dead_processes_go_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let status = folder.path().join("pgedge.status.json");
+    let (dead, alive) = (part(&status, i32::MAX.unsigned_abs()), part(&status, std::process::id()));
+    assert!(dead.ends_with("pgedge.status.2147483647.part"));
+    let others =
+        ["pgedge.status.json", "pgedge-lab.status.2147483647.part", "pgedge.lock"].map(|name| folder.path().join(name));
+    for file in [&dead, &alive].into_iter().chain(&others) {
+        fs_err::write(file, "").unwrap();
+    }
+    remove_parts_of_the_dead(&status);
+    assert!(!dead.exists() && alive.exists() && others.iter().all(|file| file.exists()));
+}

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use crate::event::{Event, Reporter, Stamped};
 use crate::failure;
 use crate::redact;
-use crate::run_state::{Phase, RunState, liveness};
+use crate::run_state::{Phase, RunState, liveness, part, remove_parts_of_the_dead};
 
 pub(super) struct StatusFile {
     shared: Arc<Shared>,
@@ -38,6 +38,7 @@ impl StatusFile {
     /// Begins to describe a run. One that holds the cluster's lock is more than any other (`takes_over`); another one
     /// leaves the file to a run that lives. `quiet`: a file that cannot be written is not worth another warning.
     pub(super) fn begin(path: &Path, run: RunState, heartbeat: Duration, takes_over: bool, quiet: bool) -> Self {
+        remove_parts_of_the_dead(path);
         let ours = takes_over || !belongs_to_another(path, &run);
         let mut state = State { run, ours, warned: quiet, over: false };
         if ours && let Err(error) = write(path, &mut state.run) {
@@ -123,8 +124,8 @@ fn write(path: &Path, run: &mut RunState) -> Result<()> {
     redact::value(&mut document);
     let parent = path.parent().context("the status file has no directory")?;
     fs_err::create_dir_all(parent).map_err(failure::from_io)?;
-    // One name for each process; one that was killed here leaves at most this one file.
-    let part = path.with_extension(format!("{}.part", std::process::id()));
+    // One name for each process: runs of `tools` may go on beside others.
+    let part = part(path, std::process::id());
     let file = fs_err::OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&part);
     let mut file = file.map_err(failure::from_io)?;
     let written = writeln!(file, "{document}").and_then(|()| fs_err::rename(&part, path));
