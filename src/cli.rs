@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::options::{ClusterName, RegistryMirror};
+use crate::options::{ClusterName, RegistryMirror, parse_duration};
 use crate::step::Stage;
 
 /// From nothing to a proven active-active Postgres on Kubernetes
@@ -34,6 +34,8 @@ pub(crate) enum Command {
     Prove(Prove),
     /// Show what is running and how to connect
     Status(Status),
+    /// Show a run that another process does, until it ends
+    Wait(Wait),
     /// Show every pinned artefact, its source and its checksum
     Versions(Versions),
     /// Remove what this program made, and nothing else
@@ -105,6 +107,21 @@ pub(crate) struct Status {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Wait {
+    /// Give up after this time; the run goes on
+    #[arg(long, value_name = "DURATION", default_value = "45m", value_parser = parse_duration)]
+    pub(crate) deadline: Duration,
+    /// How long to wait for a run to begin if there is none
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = parse_duration)]
+    pub(crate) appear: Duration,
+    /// Give a run up that gives no sign of life for this time
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, hide = true)]
+    pub(crate) silence: Option<Duration>,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Versions {
     #[command(flatten)]
     pub(crate) common: Common,
@@ -112,7 +129,7 @@ pub(crate) struct Versions {
 
 #[derive(Debug, Args)]
 pub(crate) struct Down {
-    /// Remove the tools and the downloads too
+    /// Remove the tools, the downloads and the logs too
     #[arg(long)]
     pub(crate) purge: bool,
     #[command(flatten)]

@@ -5,15 +5,17 @@ mod down;
 mod dry_run;
 mod env;
 mod finding;
+mod last_run;
 mod prove;
 mod run;
 mod status;
 mod tools;
+mod turn;
 mod up;
 mod verify;
 mod versions;
+mod wait;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,6 +53,7 @@ pub(crate) async fn run(cli: Cli, stop: &Stop) -> Result<Verdict> {
         Command::Prove(arguments) => prove::run(&arguments, stop).await,
         Command::Verify(arguments) => unless_stopped(stop, verify::run(&arguments)).await,
         Command::Status(arguments) => unless_stopped(stop, status::run(&arguments)).await,
+        Command::Wait(arguments) => unless_stopped(stop, wait::run(&arguments)).await,
         Command::Down(arguments) => unless_stopped(stop, down::run(&arguments)).await,
         Command::Versions(arguments) => versions::run(&arguments.common),
         Command::Env(arguments) => env::run(&arguments.common),
@@ -116,12 +119,29 @@ fn reporter(common: &Common) -> Arc<dyn Reporter> {
     }
 }
 
-/// The reporter of a run whose timings may have been asked for.
-fn timed_reporter(common: &Common, timings: Option<&Path>) -> Result<Arc<dyn Reporter>> {
-    Ok(match timings {
-        Some(file) => ui::fan(vec![reporter(common), ui::timeline(file)?]),
-        None => reporter(common),
-    })
+/// The person's reporter, what is kept of a run for other processes and for later, and the page of timings if it was asked
+/// for. `has_lock`: the run holds the cluster's lock.
+fn recorded(
+    context: &Context,
+    common: &Common,
+    command: &str,
+    has_lock: bool,
+    page: Option<Arc<dyn Reporter>>,
+) -> Arc<dyn Reporter> {
+    let places = &context.places;
+    let record = ui::record(&places.logs, &places.status, common.name.as_str(), command, has_lock);
+    let mut reporters = vec![reporter(common), record];
+    reporters.extend(page);
+    ui::fan(reporters)
+}
+
+/// `12 s ago`, `3 min ago`, `2 h 5 min ago`
+fn ago(seconds: u64) -> String {
+    match (seconds / 3600, seconds / 60 % 60) {
+        (0, 0) => format!("{seconds} s ago"),
+        (0, minutes) => format!("{minutes} min ago"),
+        (hours, minutes) => format!("{hours} h {minutes} min ago"),
+    }
 }
 
 /// A look must not take longer than a person, or a script that asks for it, waits.

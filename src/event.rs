@@ -83,6 +83,11 @@ pub(crate) const SCHEMA: u32 = 1;
 /// Receives events in the order in which they happen. Must not block for long: steps call it.
 pub(crate) trait Reporter: Send + Sync {
     fn report(&self, event: &Event);
+
+    /// Receives an event of another process's run, which happened when it says.
+    fn replay(&self, stamped: &Stamped) {
+        self.report(&stamped.event);
+    }
 }
 
 tokio::task_local! {

@@ -176,6 +176,16 @@ failures! {
         "`pgedge-bootstrap --local` makes it true"
     RunInProgress "run-in-progress"
         "wait for it to end, or stop that process"
+    RunInterrupted "run-interrupted"
+        "`pgedge-bootstrap --local` continues from what is there"
+    RunLost "run-lost"
+        "`pgedge-bootstrap --local` continues from what is there"
+    RunSilent "run-silent"
+        "`pgedge-bootstrap status` shows what is running; if the process does not go on, end it and run `pgedge-bootstrap --local` again"
+    RunMissing "run-missing"
+        "`pgedge-bootstrap --local` starts one"
+    WaitDeadline "wait-deadline"
+        "the run goes on: `pgedge-bootstrap wait` waits for it again"
 }
 
 impl fmt::Display for FailureId {

@@ -9,9 +9,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::failure::{self, Failure, FailureId};
-use crate::holder::{Holder, Presence};
+use crate::identity::Identity;
 
 /// The kernel takes a moment to end processes and to close their files.
 const LAST_WORDS: Duration = Duration::from_secs(10);
@@ -25,6 +27,23 @@ pub(crate) struct RunLock {
     _file: fs_err::File,
     /// The command lines of the orphans of an earlier run that had to be ended for it.
     pub(crate) ended: Vec<String>,
+}
+
+/// Who holds the lock: its record in the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Holder {
+    #[serde(flatten)]
+    pub(crate) process: Identity,
+    /// `up`, `down`, …
+    pub(crate) command: String,
+    pub(crate) since: Timestamp,
+}
+
+impl std::fmt::Display for Holder {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Identity { pid, host, .. } = &self.process;
+        write!(formatter, "process {pid} on {host} ({}), since {:.0}", self.command, self.since)
+    }
 }
 
 /// What came of trying to take the lock.
@@ -61,7 +80,8 @@ impl RunLock {
         let mut ended = Vec::new();
         while !locked(&file, &path)? {
             match read(&mut file)? {
-                Some(holder) if holder.presence() != Presence::Gone => return Ok(Taken::Busy(holder)),
+                // One on another machine may live as well.
+                Some(holder) if holder.process.is_there() != Some(false) => return Ok(Taken::Busy(holder)),
                 record => {
                     let orphans = orphans::of(&path).await?;
                     if tokio::time::Instant::now() >= end {
@@ -78,7 +98,8 @@ impl RunLock {
             }
             tokio::time::sleep(PAUSE).await;
         }
-        write(&mut file, &Holder::myself(command)).map_err(failure::from_io)?;
+        let holder = Holder { process: Identity::this_process(), command: command.to_owned(), since: Timestamp::now() };
+        write(&mut file, &holder).map_err(failure::from_io)?;
         rustix::io::fcntl_setfd(&file, rustix::io::FdFlags::empty()).context("cannot share the lock with programs")?;
         Ok(Taken::Ours(Self { _file: file, ended }))
     }
@@ -157,8 +178,8 @@ mod tests {
             assert!(std::time::Instant::now() < deadline, "the program did not start");
         }
         // A holder that has ended: the kernel gives no process this number.
-        let gone = Holder { pid: i32::MAX.unsigned_abs(), process_start: None, ..Holder::myself("up") };
-        write(&mut file, &gone).unwrap();
+        let gone = Identity { pid: i32::MAX.unsigned_abs(), process_start: None, ..Identity::this_process() };
+        write(&mut file, &Holder { process: gone, command: "up".to_owned(), since: Timestamp::now() }).unwrap();
         drop(file);
         // Another run that is waiting for the lock has its file open, too: this very process.
         let _waiting = fs_err::File::open(state.with_extension("lock")).unwrap();

@@ -23,6 +23,7 @@ mod tools;
 mod verdict;
 
 // How it runs programs and tells what happens.
+mod follow;
 mod process;
 mod signals;
 mod ui;
@@ -30,13 +31,16 @@ mod ui;
 // The vocabulary.
 mod event;
 mod failure;
-mod holder;
+mod identity;
 mod image;
+mod logs;
 mod matrix;
 mod options;
 mod pins;
 mod places;
 mod platform;
+mod redact;
+mod run_state;
 mod step;
 mod stop;
 mod sum;

@@ -5,18 +5,6 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-/// A length of time as people type it: `90s`, `30m`, `1h30m`; more than nothing and at most a day.
-pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
-    let length: jiff::SignedDuration =
-        text.parse().map_err(|_| "a length of time looks like 90s, 30m or 1h30m".to_owned())?;
-    match Duration::try_from(length) {
-        Ok(length) if length > Duration::ZERO && length <= LONGEST => Ok(length),
-        _ => Err("it must be more than nothing and at most a day".to_owned()),
-    }
-}
-
-const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
-
 /// A length of time as people say it: `90 s`, `20 min`, `1 h 30 min`.
 pub(crate) fn in_words(length: Duration) -> String {
     let seconds = length.as_secs();
@@ -75,6 +63,9 @@ impl ClusterName {
     /// kind makes a host name of it with `-control-plane` behind, and host names end at 63 characters.
     const LONGEST: usize = 40;
 
+    /// The name of the folder of the logs, which stands beside the clusters' own.
+    pub(crate) const TAKEN: &'static str = "logs";
+
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
@@ -88,6 +79,7 @@ impl std::str::FromStr for ClusterName {
         let ends = !text.starts_with('-') && !text.ends_with('-');
         let fits = !text.is_empty() && text.len() <= Self::LONGEST && text.bytes().all(inside) && ends;
         anyhow::ensure!(fits, "a cluster name has 1 to {} lower-case letters, digits and inner dashes", Self::LONGEST);
+        anyhow::ensure!(text != Self::TAKEN, "the folder of the logs is called {:?}: choose another name", Self::TAKEN);
         Ok(Self(text.to_owned()))
     }
 }
@@ -122,6 +114,21 @@ impl RegistryMirror {
     }
 }
 
+/// The longest time that may be asked for: whoever waits longer than this has forgotten it.
+const LONGEST_DURATION: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// `90s`, `30m`, `1h30m`.
+///
+/// # Errors
+/// What is not a time, not positive, or longer than a day.
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
+    let parsed = text.parse::<jiff::SignedDuration>().ok().and_then(|parsed| Duration::try_from(parsed).ok());
+    match parsed {
+        Some(duration) if !duration.is_zero() && duration <= LONGEST_DURATION => Ok(duration),
+        _ => Err("a time is written like 90s, 30m or 1h30m, and is at most a day".to_owned()),
+    }
+}
+
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
@@ -132,7 +139,7 @@ mod tests {
         for good in ["pgedge", "a", "lab-1"] {
             assert!(good.parse::<ClusterName>().is_ok(), "{good}");
         }
-        for bad in ["", "-a", "a-", "A", "a/b", "..", "a.b", &"a".repeat(41)] {
+        for bad in ["", "-a", "a-", "A", "a/b", "..", "a.b", "logs", &"a".repeat(41)] {
             assert!(bad.parse::<ClusterName>().is_err(), "{bad}");
         }
     }
@@ -151,6 +158,17 @@ mod tests {
             "ghcr.io=http://a\"b",
         ] {
             assert!(bad.parse::<RegistryMirror>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_time_is_positive_and_at_most_a_day() {
+        for (text, seconds) in [("90s", 90), ("30m", 1800), ("1h30m", 5400), ("1h 30m", 5400), ("24h", 86_400)] {
+            assert_eq!(parse_duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        assert_eq!(parse_duration("250ms"), Ok(Duration::from_millis(250)));
+        for bad in ["", "5", "0s", "-1m", "1m ago", "25h", "soon", "1d", "99999999999999999999h"] {
+            assert!(parse_duration(bad).is_err(), "{bad}");
         }
     }
 }

@@ -21,6 +21,10 @@ pub(crate) struct Places {
     pub(crate) bin_is_shared: bool,
     /// What belongs to this cluster alone: `$XDG_STATE_HOME/pgedge-bootstrap/<name>`.
     pub(crate) state: PathBuf,
+    /// What the last run of this cluster does or did: `<state>.status.json`.
+    pub(crate) status: PathBuf,
+    /// The logs of the runs of all clusters. No cluster can be called like this folder.
+    pub(crate) logs: PathBuf,
     /// The kubeconfig of our cluster, in `state`.
     pub(crate) kubeconfig: PathBuf,
     /// There while the cluster is being made: only such a one is removed and made anew.
@@ -31,7 +35,8 @@ pub(crate) struct Places {
 
 impl Places {
     pub(crate) fn find(name: &ClusterName, bin: Option<PathBuf>) -> Result<Self> {
-        let state = base("XDG_STATE_HOME", ".local/state")?.join(PROGRAM).join(name.as_str());
+        let states = base("XDG_STATE_HOME", ".local/state")?.join(PROGRAM);
+        let state = states.join(name.as_str());
         Ok(Self {
             cache: base("XDG_CACHE_HOME", ".cache")?.join(PROGRAM),
             bin_is_shared: bin.is_some(),
@@ -42,6 +47,8 @@ impl Places {
             kubeconfig: state.join("kubeconfig"),
             unfinished: state.join("unfinished"),
             engine: state.join("engine"),
+            status: state.with_extension("status.json"),
+            logs: states.join(ClusterName::TAKEN),
             state,
         })
     }

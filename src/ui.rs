@@ -1,8 +1,10 @@
 //! How a run looks. The only place that writes to the terminal, and the only one that knows indicatif.
 
 mod failure;
+mod journal;
 mod json;
 mod plain;
+mod status_file;
 mod terminal;
 mod timeline;
 
@@ -12,7 +14,8 @@ use std::sync::Arc;
 
 use anyhow::Result;
 
-use crate::event::{Event, Reporter};
+use crate::event::{Event, Reporter, Stamped};
+use crate::run_state::{HEARTBEAT, RunState};
 
 /// For people: lines that move on a terminal, lines that stay elsewhere. On the standard error.
 pub(crate) fn text() -> Arc<dyn Reporter> {
@@ -45,15 +48,36 @@ pub(crate) fn timeline(path: &Path) -> Result<Arc<dyn Reporter>> {
     Ok(Arc::new(timeline::Page::new(path)?))
 }
 
-/// Reports to each of them, in this order.
+/// Reports to each, in this order.
 pub(crate) fn fan(reporters: Vec<Arc<dyn Reporter>>) -> Arc<dyn Reporter> {
     struct Fan(Vec<Arc<dyn Reporter>>);
     impl Reporter for Fan {
         fn report(&self, event: &Event) {
             self.0.iter().for_each(|reporter| reporter.report(event));
         }
+
+        fn replay(&self, stamped: &Stamped) {
+            self.0.iter().for_each(|reporter| reporter.replay(stamped));
+        }
     }
     Arc::new(Fan(reporters))
+}
+
+/// For other processes and for later: the log of this run, and the file that tells what it does now. If they cannot be
+/// written the person is told once, and the run goes on. `has_lock`: no other run may be the one that is told of.
+pub(crate) fn record(logs: &Path, status: &Path, cluster: &str, command: &str, has_lock: bool) -> Arc<dyn Reporter> {
+    let journal = journal::Journal::begin(logs, cluster);
+    if let Err(error) = &journal {
+        say(&format!("warning: this run has no log, and goes on: {error:#}\n"));
+    }
+    let journal = journal.ok();
+    let run = RunState::new(cluster, command, journal.as_ref().map(|journal| journal.path().to_owned()));
+    let status = status_file::StatusFile::begin(status, run, HEARTBEAT, has_lock, journal.is_none());
+    // The log first: whoever reads in the status file that the run has ended finds the end in the log.
+    let mut reporters: Vec<Arc<dyn Reporter>> = Vec::new();
+    reporters.extend(journal.map(|journal| Arc::new(journal) as Arc<dyn Reporter>));
+    reporters.push(Arc::new(status));
+    fan(reporters)
 }
 
 /// Writes data to the standard output.
@@ -85,10 +109,15 @@ pub(crate) fn say(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
+/// Tells a failure, of this run or of another one.
+pub(crate) fn say_failure(id: &str, summary: &str, evidence: &[String], hint: &str) {
+    say(&failure::lines(id, summary, evidence, hint));
+}
+
 /// Tells an error that ended the program, where no reporter has told it.
 pub(crate) fn say_error(error: &anyhow::Error) {
     match crate::failure::of(error) {
-        Some(found) => say(&failure::lines(found.id().as_str(), found.summary(), found.seen(), &found.advice())),
+        Some(found) => say_failure(found.id().as_str(), found.summary(), found.seen(), &found.advice()),
         None => say(&failure::lines(
             "unexpected",
             &format!("{error:#}"),

@@ -7,7 +7,9 @@ use super::Verdict;
 use crate::cli::{Down, Output};
 use crate::failure;
 use crate::lock::RunLock;
+use crate::logs;
 use crate::pins::Tool;
+use crate::run_state::remove_parts_of_the_dead;
 use crate::steps;
 use crate::ui;
 
@@ -28,26 +30,45 @@ pub(super) async fn run(arguments: &Down) -> Result<Verdict> {
             removed.push(format!("directory {}", context.places.cache.display()));
         }
     }
+    let cluster = context.options.name.as_str();
+    if arguments.purge {
+        let logs = logs::of_cluster(&context.places.logs, cluster)?.len();
+        if logs > 0 {
+            removed.push(format!(
+                "{logs} log{} in {}",
+                if logs == 1 { "" } else { "s" },
+                context.places.logs.display()
+            ));
+        }
+    }
     if arguments.common.output == Output::Text {
         for what in &removed {
             ui::say(&format!("removing {what}\n"));
         }
     }
     steps::remove_cluster(&context).await?;
+    // Whoever asks for the last run must not be told of a cluster that is no more.
+    failure::ignore_missing(fs_err::remove_file(&context.places.status))?;
+    remove_parts_of_the_dead(&context.places.status);
     for tool in tools {
         fs_err::remove_file(tool).map_err(failure::from_io)?;
     }
     if arguments.purge && context.places.cache.exists() {
         fs_err::remove_dir_all(&context.places.cache).map_err(failure::from_io)?;
     }
+    if arguments.purge {
+        logs::remove_all_but(0, &context.places.logs, cluster)?;
+        // It holds the logs of other clusters, too, and then it stays.
+        let _ = fs_err::remove_dir(&context.places.logs);
+    }
     match arguments.common.output {
         Output::Json => ui::print(&format!("{}\n", json!({"schema": 1, "removed": removed})))?,
         Output::Text if removed.is_empty() => {
-            ui::say(&format!("nothing of cluster {:?} is here\n", context.options.name.as_str()));
+            ui::say(&format!("nothing of cluster {cluster:?} is here\n"));
         }
         Output::Text if arguments.purge => ui::say("done\n"),
         Output::Text => ui::say(
-            "done; tools, downloads and pulled images are kept for the next time (--purge removes tools and downloads)\n",
+            "done; tools, downloads and pulled images are kept for the next time (--purge removes tools, downloads and logs)\n",
         ),
     }
     Ok(Verdict::Good)

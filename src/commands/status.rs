@@ -4,11 +4,13 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::Verdict;
+use super::last_run::LastRun;
 use crate::cli::{Output, Status};
 use crate::context::Context;
 use crate::failure;
 use crate::options::Options;
 use crate::replication::Subscription;
+use crate::run_state::RunState;
 use crate::step::{Observation, Operator, StepId};
 use crate::steps::{self, NodeHealth};
 use crate::ui;
@@ -16,6 +18,8 @@ use crate::verdict::Verdict as Health;
 
 pub(super) async fn run(arguments: &Status) -> Result<Verdict> {
     let context = super::context(&arguments.common, Some(&arguments.shape))?;
+    // A file of another form, which another version of this program wrote, tells nothing here.
+    let last = RunState::read(&context.places.status).ok().flatten().map(LastRun::new);
     let operators = [Operator::CertManager, Operator::CloudnativePg];
     let (cluster, cert_manager, cloudnative_pg, nodes, subscriptions) = tokio::join!(
         super::look(&context, StepId::Cluster),
@@ -41,6 +45,7 @@ pub(super) async fn run(arguments: &Status) -> Result<Verdict> {
             let document = json!({
                 "schema": 1,
                 "ok": good,
+                "run": last.as_ref().map(LastRun::json),
                 "name": context.options.name.as_str(),
                 "kubeconfig": context.places.kubeconfig,
                 "cluster": observation(&cluster),
@@ -51,7 +56,8 @@ pub(super) async fn run(arguments: &Status) -> Result<Verdict> {
             ui::print(&format!("{document}\n"))?;
         }
         Output::Text => {
-            let mut text = format!("cluster         {}\n", in_words(&cluster));
+            let mut text = last.as_ref().and_then(LastRun::text).unwrap_or_default();
+            text.push_str(&format!("cluster         {}\n", in_words(&cluster)));
             text.push_str(&format!(
                 "cert-manager    {}\nCloudNativePG   {}\n",
                 in_words(&cert_manager),

@@ -13,8 +13,9 @@ use crate::ui;
 
 pub(super) async fn run(arguments: &Tools, stop: &Stop) -> Result<Verdict> {
     let common = &arguments.common;
-    let reporter = super::timed_reporter(common, arguments.timings.as_deref())?;
+    let page = arguments.timings.as_deref().map(ui::timeline).transpose()?;
     let context = Arc::new(super::context(common, None)?);
+    let reporter = super::recorded(&context, common, "tools", false, page);
     let run = Run { context: &context, plan: Plan::tools(), deadline: None, reporter, stop };
     let verdict = run.verdict().await?;
     if verdict == Verdict::Good && common.output == Output::Text {

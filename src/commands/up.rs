@@ -1,13 +1,13 @@
 //! `up`: everything, to the proof.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use anyhow::Result;
 
-use super::Verdict;
 use super::run::Run;
+use super::{Verdict, turn};
 use crate::cli::{Output, Up};
-use crate::lock::RunLock;
 use crate::plan::Plan;
 use crate::step::Stage;
 use crate::stop::Stop;
@@ -15,17 +15,22 @@ use crate::ui;
 
 pub(super) async fn run(arguments: &Up, stop: &Stop) -> Result<Verdict> {
     let common = &arguments.common;
-    let reporter = super::timed_reporter(common, arguments.timings.as_deref())?;
+    let page = arguments.timings.as_deref().map(ui::timeline).transpose()?;
     let context = Arc::new(super::context(common, Some(&arguments.shape))?);
     if arguments.dry_run {
         return super::dry_run::run(&context, &Plan::until(arguments.until), common.output).await;
     }
-    let lock = RunLock::take(&context.places.state, "up").await?;
+    let began = Instant::now();
+    let lock = tokio::select! {
+        lock = turn::take(&context, common, arguments.deadline) => lock?,
+        () = stop.asked() => return Ok(Verdict::Interrupted),
+    };
     for program in &lock.ended {
         ui::say(&format!("ended what a killed run had left: {program}\n"));
     }
-    let run =
-        Run { context: &context, plan: Plan::until(arguments.until), deadline: arguments.deadline, reporter, stop };
+    let deadline = arguments.deadline.map(|deadline| deadline.saturating_sub(began.elapsed()));
+    let reporter = super::recorded(&context, common, "up", true, page);
+    let run = Run { context: &context, plan: Plan::until(arguments.until), deadline, reporter, stop };
     let verdict = run.verdict().await?;
     if verdict == Verdict::Good && common.output == Output::Text {
         if let Some(matrix) = context.proof.get() {

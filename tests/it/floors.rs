@@ -7,10 +7,24 @@ use std::path::{Path, PathBuf};
 /// one folder and may know its parent's public face only.
 const FLOORS: &[&[&str]] = &[
     &[
-        "failure", "holder", "image", "matrix", "pins", "places", "platform", "options", "step", "stop", "sum",
-        "event", "timeline",
+        "event",
+        "failure",
+        "identity",
+        "image",
+        "logs",
+        "matrix",
+        "options",
+        "pins",
+        "places",
+        "platform",
+        "redact",
+        "run_state",
+        "step",
+        "stop",
+        "sum",
+        "timeline",
     ],
-    &["process", "signals", "ui"],
+    &["follow", "process", "signals", "ui"],
     &["verdict", "kubernetes", "tools", "download", "lock"],
     &["sql"],
     &["replication"],
@@ -27,6 +41,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("clap", &["cli", "main", "commands"]),
     ("indicatif", &["ui"]),
     ("console", &["ui"]),
+    ("regex", &["redact"]),
     ("reqwest", &["download"]),
     ("rustls", &["download"]),
     ("tar", &["download"]),
@@ -36,7 +51,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tokio::process", &["process"]),
     ("std::process::exit", &[]),
     // fs_err names the path in its errors; these use the standard library's types, not its functions.
-    ("std::fs", &["download", "lock", "ui"]),
+    ("std::fs", &["download", "lock", "logs", "ui"]),
 ];
 
 #[test]

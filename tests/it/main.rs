@@ -15,5 +15,8 @@ mod pins;
 
 // Where the time of a run went: the page, and how a browser shows it.
 mod timings;
+// What a run leaves for other processes: its log, its status, and who waits for it.
+mod logs;
+mod wait;
 
 mod support;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 
 /// How a path is answered.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,6 +12,8 @@ pub(crate) enum Behaviour {
     Serve,
     /// The connection ends after so many bytes of the body.
     CutAfter(usize),
+    /// After so many bytes of the body nothing comes until [`Server::release`].
+    StallAfter(usize),
     /// This status, with these header lines.
     Status(u16, &'static str),
     /// A web page with the status 200.
@@ -26,6 +28,7 @@ pub(crate) enum Behaviour {
 pub(crate) struct Server {
     pub(crate) address: String,
     shared: Arc<Mutex<Shared>>,
+    released: Arc<(Mutex<bool>, Condvar)>,
 }
 
 #[derive(Default)]
@@ -40,14 +43,15 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let shared = Arc::<Mutex<Shared>>::default();
-        let state = Arc::clone(&shared);
+        let released = Arc::<(Mutex<bool>, Condvar)>::default();
+        let (state, gate) = (Arc::clone(&shared), Arc::clone(&released));
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let state = Arc::clone(&state);
-                std::thread::spawn(move || drop(answer(stream, &state)));
+                let (state, gate) = (Arc::clone(&state), Arc::clone(&gate));
+                std::thread::spawn(move || drop(answer(stream, &state, &gate)));
             }
         });
-        Self { address, shared }
+        Self { address, shared, released }
     }
 
     pub(crate) fn file(&self, path: &str, bytes: impl Into<Vec<u8>>) -> &Self {
@@ -61,13 +65,19 @@ impl Server {
         self
     }
 
+    /// Lets every stalled answer go on, now and later.
+    pub(crate) fn release(&self) {
+        *self.released.0.lock().unwrap() = true;
+        self.released.1.notify_all();
+    }
+
     /// `GET <path> <range or ->` for every request, in order.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.shared.lock().unwrap().requests.clone()
     }
 }
 
-fn answer(mut stream: TcpStream, shared: &Mutex<Shared>) -> std::io::Result<()> {
+fn answer(mut stream: TcpStream, shared: &Mutex<Shared>, released: &(Mutex<bool>, Condvar)) -> std::io::Result<()> {
     let mut lines = BufReader::new(stream.try_clone()?).lines();
     let first = lines.next().transpose()?.unwrap_or_default();
     let path = first.split(' ').nth(1).unwrap_or_default().to_owned();
@@ -135,6 +145,12 @@ fn answer(mut stream: TcpStream, shared: &Mutex<Shared>) -> std::io::Result<()> 
     let rest = &body[start.unwrap_or(0)..];
     match behaviour {
         Behaviour::CutAfter(bytes) => stream.write_all(&rest[..bytes.min(rest.len())]),
+        Behaviour::StallAfter(bytes) => {
+            let (before, after) = rest.split_at(bytes.min(rest.len()));
+            stream.write_all(before)?;
+            drop(released.1.wait_while(released.0.lock().unwrap(), |released| !*released).unwrap());
+            stream.write_all(after)
+        }
         _ => stream.write_all(rest),
     }
 }

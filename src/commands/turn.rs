@@ -1,0 +1,66 @@
+//! An `up` beside another run on the same cluster: it shows that run until it has ended, and then goes on itself, for
+//! what was asked for here may be more.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use crate::cli::{Common, Output};
+use crate::context::Context;
+use crate::failure::{Failure, FailureId};
+use crate::follow::{Ended, Limits, follow};
+use crate::lock::{Holder, RunLock, Taken};
+use crate::options::in_words;
+use crate::run_state::{LONGEST_SILENCE, Phase, RunState};
+use crate::ui;
+
+/// Between two looks at a run that tells nothing of itself, such as `down`.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// The longest that another run is waited for, if no shorter `--deadline` is given. No run of ours is that long.
+const PATIENCE: Duration = Duration::from_secs(2 * 60 * 60);
+
+/// Takes the cluster's lock, after those who have it.
+///
+/// # Errors
+/// [`FailureId::RunInProgress`] if another run has it and gives no sign of life, [`FailureId::RunDeadline`] if it goes on
+/// for too long.
+pub(super) async fn take(context: &Context, common: &Common, deadline: Option<Duration>) -> Result<RunLock> {
+    let (began, patience) = (Instant::now(), deadline.unwrap_or(PATIENCE));
+    let mut told = None;
+    loop {
+        let holder = match RunLock::try_take(&context.places.state, "up").await? {
+            Taken::Ours(lock) => return Ok(lock),
+            Taken::Busy(holder) => holder,
+        };
+        let left = patience.saturating_sub(began.elapsed());
+        if left.is_zero() {
+            let what = format!("another run was still at work after {}", in_words(patience));
+            return Err(Failure::new(FailureId::RunDeadline, what).evidence(holder.to_string()).into());
+        }
+        if told.as_ref() != Some(&holder) {
+            ui::say(&format!("another run is at work on this cluster: {holder}; this one goes on when it has ended\n"));
+        }
+        match RunState::read(&context.places.status) {
+            Ok(Some(run)) if run.writer == holder.process && run.state == Phase::Running => {
+                watch(context, common, run, &holder, left).await?;
+            }
+            _ => tokio::time::sleep(PAUSE).await,
+        }
+        told = Some(holder);
+    }
+}
+
+/// Shows the other run until it has ended, however it does.
+async fn watch(context: &Context, common: &Common, run: RunState, holder: &Holder, left: Duration) -> Result<()> {
+    // The events of the other run are not those of this one: programs see the latter alone.
+    let reporter = if common.output == Output::Json { ui::silent() } else { super::reporter(common) };
+    let limits = Limits { deadline: left, silence: LONGEST_SILENCE };
+    let followed = follow(&context.places.status, run, reporter, limits).await?;
+    if followed.ended == Ended::WriterSilent {
+        let what = "another run has this cluster, and is stopped or hangs";
+        let failure = Failure::new(FailureId::RunInProgress, what).evidence(holder.to_string());
+        return Err(failure.evidence(format!("it was at: {}", followed.run.at())).into());
+    }
+    Ok(())
+}

@@ -1,0 +1,133 @@
+//! `wait`: a run of another process, as if it were here. It always ends: with the run, when its process is gone or
+//! silent, or at the deadline.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use jiff::Timestamp;
+
+use super::Verdict;
+use crate::cli::{Output, Wait};
+use crate::failure::{Failure, FailureId};
+use crate::follow::{Ended, Followed, Limits, follow};
+use crate::run_state::{LONGEST_SILENCE, Phase, RunState};
+use crate::ui;
+
+/// Between two looks for a run that has not begun: nothing can be watched before it is there.
+const LOOK: Duration = Duration::from_millis(200);
+
+pub(super) async fn run(arguments: &Wait) -> Result<Verdict> {
+    let common = &arguments.common;
+    crate::failure::name_the_cluster(super::cluster_flag(common));
+    let status = super::places(common)?.status;
+    let began = Instant::now();
+    let run = appears(&status, arguments).await?;
+    if run.state != Phase::Running && common.output == Output::Text {
+        return old(&run);
+    }
+    let deadline = arguments.deadline.saturating_sub(began.elapsed());
+    let limits = Limits { deadline, silence: arguments.silence.unwrap_or(LONGEST_SILENCE) };
+    let followed = follow(&status, run, super::reporter(common), limits).await?;
+    if let Some(proof) = followed.proof.as_ref().filter(|_| common.output == Output::Text) {
+        ui::print(&proof.table())?;
+    }
+    conclude(&followed, arguments)
+}
+
+/// The run that is there, or the one that begins soon.
+async fn appears(status: &Path, arguments: &Wait) -> Result<RunState> {
+    let patience = arguments.appear.min(arguments.deadline);
+    let end = tokio::time::Instant::now() + patience;
+    let mut looks = tokio::time::interval(LOOK);
+    let mut told = arguments.common.output == Output::Json;
+    loop {
+        looks.tick().await;
+        let found = RunState::read(status);
+        if let Ok(Some(run)) = found {
+            return Ok(run);
+        }
+        if tokio::time::Instant::now() >= end {
+            let what = format!("no run of cluster {:?} has begun", arguments.common.name.as_str());
+            let missing = Failure::new(FailureId::RunMissing, what);
+            let seen = match found {
+                Err(error) => format!("{} cannot be read: {error}", status.display()),
+                _ => format!("no {} after {} s", status.display(), patience.as_secs_f64()),
+            };
+            return Err(missing.evidence(seen).into());
+        }
+        if !std::mem::replace(&mut told, true) {
+            ui::say(&format!("waiting up to {} s for a run to begin\n", patience.as_secs_f64()));
+        }
+    }
+}
+
+/// The result of a run that had ended before anybody waited for it.
+fn old(run: &RunState) -> Result<Verdict> {
+    let ago = ago(run);
+    let took = run.seconds.map(|seconds| format!(" after {seconds:.1} s")).unwrap_or_default();
+    match (run.state, &run.failure) {
+        (Phase::Done, _) => {
+            let changed =
+                if run.changed == 1 { "1 step was".to_owned() } else { format!("{} steps were", run.changed) };
+            ui::say(&format!("the last run ({}) ended well {ago}{took}: {changed} made true\n", run.name()));
+            Ok(Verdict::Good)
+        }
+        (Phase::Failed, failure) => {
+            ui::say(&format!("the last run ({}) failed {ago}{took}\n", run.name()));
+            if let Some(failure) = failure {
+                ui::say_failure(&failure.id, &failure.summary, &failure.evidence, &failure.hint);
+            }
+            Ok(Verdict::Bad)
+        }
+        _ => Err(interrupted(run).into()),
+    }
+}
+
+fn conclude(followed: &Followed, arguments: &Wait) -> Result<Verdict> {
+    let run = &followed.run;
+    let heard = format!("last heard {}, at: {}", ago(run), run.at());
+    let failure = match followed.ended {
+        Ended::Done => return Ok(Verdict::Good),
+        // The reporter has told it.
+        Ended::Failed => return Ok(Verdict::Bad),
+        Ended::Interrupted => interrupted(run),
+        Ended::WriterGone => {
+            let what = format!("the run ({}) was killed: its process is gone", run.name());
+            go_on(Failure::new(FailureId::RunLost, what), run).evidence(heard)
+        }
+        Ended::WriterSilent => {
+            let what = format!("the run ({}) is stopped or hangs: its process is there and says nothing", run.name());
+            Failure::new(FailureId::RunSilent, what).evidence(heard)
+        }
+        Ended::Deadline => {
+            let what = format!("the run ({}) had not ended after {} s", run.name(), arguments.deadline.as_secs_f64());
+            Failure::new(FailureId::WaitDeadline, what).evidence(heard)
+        }
+    };
+    Err(with_log(failure, run).into())
+}
+
+fn interrupted(run: &RunState) -> Failure {
+    let what = format!("the run ({}) was interrupted {}", run.name(), ago(run));
+    go_on(Failure::new(FailureId::RunInterrupted, what), run)
+}
+
+/// The advice that fits the command of the run.
+fn go_on(failure: Failure, run: &RunState) -> Failure {
+    if run.command == "up" {
+        return failure;
+    }
+    failure.hint(format!("`pgedge-bootstrap {}` continues from what is there", run.command))
+}
+
+fn with_log(failure: Failure, run: &RunState) -> Failure {
+    match &run.log {
+        Some(log) => failure.evidence(format!("its log: {}", log.display())),
+        None => failure,
+    }
+}
+
+fn ago(run: &RunState) -> String {
+    super::ago(run.unheard_for(Timestamp::now()))
+}
