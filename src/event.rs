@@ -100,7 +100,7 @@ pub(crate) struct StepReporter {
     step: StepId,
     reporter: Arc<dyn Reporter>,
     last_seen: Arc<Mutex<String>>,
-    last_bytes: Arc<Mutex<Option<Instant>>>,
+    last_bytes: Arc<Mutex<Option<(Instant, u64)>>>,
 }
 
 /// Bytes arrive in chunks of kilobytes: nobody reads a thousand lines a second.
@@ -127,11 +127,14 @@ impl StepReporter {
         self.reporter.report(&Event::StepApplying { step: self.step, found: word, detail });
     }
 
-    /// Says how many bytes have arrived. Told at most ten times a second, and when the last one is there.
+    /// Says how many bytes have arrived. Told ten times a second, at every hundredth of the total, and when the last one is
+    /// there: what is not told when a sender stalls is too little to be missed.
     pub(crate) fn bytes(&self, done: u64, total: Option<u64>) {
         let mut last = self.last_bytes.lock().unwrap_or_else(PoisonError::into_inner);
-        if total == Some(done) || last.is_none_or(|last| last.elapsed() >= BYTES_EVERY) {
-            *last = Some(Instant::now());
+        let share = total.map_or(1 << 20, |total| total / 100);
+        let telling = |(at, told): (Instant, u64)| at.elapsed() >= BYTES_EVERY || done < told || done - told >= share;
+        if total == Some(done) || last.is_none_or(telling) {
+            *last = Some((Instant::now(), done));
             self.reporter.report(&Event::StepBytes { step: self.step, done, total });
         }
     }
