@@ -12,7 +12,7 @@ use kube::{Client, ResourceExt as _};
 /// (<https://kubernetes.io/docs/reference/command-line-tools-reference/kube-proxy/>, `--healthz-bind-address`).
 const HEALTH_PORT: u16 = 10256;
 
-const ANSWER: Duration = Duration::from_secs(5);
+const ANSWER: Duration = Duration::from_secs(1);
 
 /// Why Services do not work on all nodes yet; `None` if they do.
 pub(crate) async fn late(client: &Client) -> Option<String> {

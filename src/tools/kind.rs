@@ -8,6 +8,20 @@ use anyhow::Result;
 
 use crate::process::{Command, Finished};
 
+/// What kubeadm is told beside what kind tells it. A patch counts for the versions of kubeadm's configuration that it names.
+const KUBEADM_PATCHES: [&str; 3] = [
+    // One pull that hangs must not hold up all others of the node.
+    "kind: KubeletConfiguration\nserializeImagePulls: false\n",
+    // At its start the controller manager asks for a token for each of its forty controllers, and by default it asks only
+    // twenty times a second: five seconds in which nothing else happens.
+    "apiVersion: kubeadm.k8s.io/v1beta3\nkind: ClusterConfiguration\ncontrollerManager:\n  extraArgs:\n    \
+     kube-api-qps: \"200\"\n    kube-api-burst: \"400\"\n",
+    // Kubernetes 1.36 and later: the arguments are a list, which replaces kind's, so kind's own is repeated.
+    "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\ncontrollerManager:\n  extraArgs:\n  \
+     - {name: enable-hostpath-provisioner, value: \"true\"}\n  - {name: kube-api-qps, value: \"200\"}\n  \
+     - {name: kube-api-burst, value: \"400\"}\n",
+];
+
 #[derive(Debug, Clone)]
 pub(crate) struct Kind {
     program: PathBuf,
@@ -38,8 +52,7 @@ impl Kind {
             "kind": "Cluster",
             "apiVersion": "kind.x-k8s.io/v1alpha4",
             "nodes": nodes,
-            // One pull that hangs must not hold up all others of the node.
-            "kubeadmConfigPatches": ["kind: KubeletConfiguration\nserializeImagePulls: false\n"],
+            "kubeadmConfigPatches": KUBEADM_PATCHES,
         });
         Command::new(&self.program, deadline)
             .args(["create", "cluster", "--retain", "--name", cluster.name, "--image", cluster.image, "--config", "-"])
