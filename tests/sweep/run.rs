@@ -1,0 +1,223 @@
+//! One run of the program: followed while it goes on by the events that it prints, and kept in files.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal};
+use serde_json::Value;
+
+use crate::common::proof;
+
+/// What the program printed last is here at once when it has ended, unless somebody else holds its output open.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+pub(crate) struct Run {
+    pub(crate) process: Pid,
+    pub(crate) started: Instant,
+    pub(crate) ended: Option<Ended>,
+    events: Vec<Value>,
+    /// Lines that are no events: nothing, or the last one of a run that was killed.
+    unreadable: Vec<String>,
+    messages: Receiver<Message>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ended {
+    pub(crate) status: ExitStatus,
+    pub(crate) after: Duration,
+}
+
+enum Message {
+    Line(String),
+    Ended(ExitStatus, Instant),
+}
+
+impl Run {
+    /// Starts the program in a process group of its own, with its output in `<folder>/<name>.jsonl` and `.stderr`.
+    pub(crate) fn start(mut command: Command, folder: &Path, name: &str) -> Self {
+        let output = File::create(folder.join(format!("{name}.jsonl"))).unwrap();
+        let errors = File::create(folder.join(format!("{name}.stderr"))).unwrap();
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(errors).process_group(0);
+        let started = Instant::now();
+        let mut child = command.spawn().unwrap();
+        let process = Pid::from_child(&child);
+        let (sender, messages) = channel();
+        let printed = child.stdout.take().unwrap();
+        let line_sender = sender.clone();
+        std::thread::spawn(move || keep_lines(printed, output, &line_sender));
+        std::thread::spawn(move || {
+            let status = child.wait().unwrap();
+            // Nobody listens any more if the run was given up.
+            let _ = sender.send(Message::Ended(status, Instant::now()));
+        });
+        Self { process, started, ended: None, events: Vec::new(), unreadable: Vec::new(), messages }
+    }
+
+    /// Follows the run until this instant, or until it has ended.
+    pub(crate) fn follow(&mut self, until: Instant) {
+        while self.ended.is_none() && self.take_message(until) {}
+    }
+
+    /// Follows the run until the first bytes of a download arrive, for at most so long.
+    ///
+    /// # Errors
+    /// None came.
+    pub(crate) fn follow_to_first_bytes(&mut self, limit: Duration) -> Result<(), String> {
+        let end = Instant::now() + limit;
+        while self.events("step-bytes").next().is_none() {
+            if self.ended.is_some() || !self.take_message(end) {
+                return Err(format!("nothing was downloaded within {} s", limit.as_secs()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until the run has ended, for at most so long. A run that goes on then is killed.
+    ///
+    /// # Errors
+    /// It went on.
+    pub(crate) fn wait(&mut self, limit: Duration) -> Result<Ended, String> {
+        self.follow(Instant::now() + limit);
+        let Some(ended) = self.ended else {
+            let running = self.running_steps().join(", ");
+            self.kill_group();
+            return Err(format!("still running after {} s, in {running}", limit.as_secs()));
+        };
+        let end = Instant::now() + LAST_WORDS;
+        while self.take_message(end) {}
+        Ok(ended)
+    }
+
+    pub(crate) fn kill_group(&self) {
+        // A group that has ended by itself in the meantime is as good as killed.
+        let _ = rustix::process::kill_process_group(self.process, Signal::KILL);
+    }
+
+    /// The steps that have been started and have not ended, in the order in which they were started.
+    pub(crate) fn running_steps(&self) -> Vec<String> {
+        let mut running = Vec::new();
+        for event in &self.events {
+            let step = event["step"].as_str().unwrap_or_default();
+            match event["event"].as_str() {
+                Some("step-started") => running.push(step.to_owned()),
+                Some("step-done" | "step-failed" | "step-cancelled") => running.retain(|other| other != step),
+                _ => {}
+            }
+        }
+        running
+    }
+
+    /// The stage that the run has come to: that of the last step of the plan that is running.
+    pub(crate) fn stage(&self) -> String {
+        let stages: BTreeMap<String, String> = self
+            .events("run-started")
+            .flat_map(|event| event["steps"].as_array().into_iter().flatten())
+            .map(|step| (text(&step["id"]), text(&step["stage"])))
+            .collect();
+        let order = ["tools", "cluster", "operators", "deploy", "prove"];
+        let running = self.running_steps();
+        let reached = order.iter().rev().find(|stage| {
+            running.iter().any(|step| stages.get(step).is_some_and(|stage_of_step| stage_of_step == *stage))
+        });
+        reached.map_or("between steps", |stage| stage).to_owned()
+    }
+
+    /// It came to its end with exit code 0 and a whole proof.
+    ///
+    /// # Errors
+    /// What it did instead.
+    pub(crate) fn check_proven(&self) -> Result<(), String> {
+        self.check_end(0)?;
+        let proof = self.events("proof").next().ok_or("there is no proof")?;
+        proof::check(&proof["matrix"])
+    }
+
+    /// It gave up in good order: with exit code 1, and an event that tells why.
+    ///
+    /// # Errors
+    /// What it did instead.
+    pub(crate) fn check_failed_in_order(&self) -> Result<(), String> {
+        self.check_end(1)?;
+        self.events("step-failed").next().map(drop).ok_or_else(|| "no event tells the failure".to_owned())
+    }
+
+    pub(crate) fn code(&self) -> Option<i32> {
+        self.ended.and_then(|ended| ended.status.code())
+    }
+
+    fn check_end(&self, code: i32) -> Result<(), String> {
+        let status = self.ended.ok_or("it has not ended")?.status;
+        if status.code() != Some(code) {
+            return Err(format!("{}{}", describe(status), self.told_failures()));
+        }
+        if let Some(line) = self.unreadable.first() {
+            return Err(format!("it printed a line that is no event: {line}"));
+        }
+        let last = self.events.last().ok_or("it printed no event")?;
+        if last["event"] == "run-finished" && last["ok"] == (code == 0) {
+            Ok(())
+        } else {
+            Err(format!("{}, but the last event is {last}", describe(status)))
+        }
+    }
+
+    /// What the failed steps said, for a person.
+    fn told_failures(&self) -> String {
+        let told =
+            |event: &Value| format!("\n{}: {} ({})", text(&event["step"]), text(&event["summary"]), text(&event["id"]));
+        self.events("step-failed").map(told).collect()
+    }
+
+    fn events(&self, name: &'static str) -> impl Iterator<Item = &Value> {
+        self.events.iter().filter(move |event| event["event"] == name)
+    }
+
+    /// Takes in what the run does next; false if it did nothing until then, or will do nothing more.
+    fn take_message(&mut self, until: Instant) -> bool {
+        let Ok(message) = self.messages.recv_timeout(until.saturating_duration_since(Instant::now())) else {
+            return false;
+        };
+        match message {
+            Message::Line(line) => match serde_json::from_str(&line) {
+                Ok(event) => self.events.push(event),
+                Err(_) => self.unreadable.push(line),
+            },
+            Message::Ended(status, at) => self.ended = Some(Ended { status, after: at - self.started }),
+        }
+        true
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        if self.ended.is_none() {
+            self.kill_group();
+        }
+    }
+}
+
+fn keep_lines(printed: impl std::io::Read, mut output: File, sender: &Sender<Message>) {
+    for line in BufReader::new(printed).lines() {
+        let line = line.unwrap();
+        writeln!(output, "{line}").unwrap();
+        // Nobody listens any more if the run was given up; the file is still written.
+        let _ = sender.send(Message::Line(line));
+    }
+}
+
+fn describe(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("it ended with exit code {code}"),
+        (None, signal) => format!("it ended by signal {}", signal.unwrap_or_default()),
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
