@@ -75,7 +75,9 @@ fn main() -> ExitCode {
     for moment in &moments {
         let report = sweep.try_moment(moment);
         println!("{}", line(moment, &report, &sweep.folder(moment)));
-        *stages.entry(report.stage.clone()).or_default() += 1;
+        for stage in &report.stages {
+            *stages.entry(stage.clone()).or_default() += 1;
+        }
         if report.complaints.is_empty() {
             std::fs::remove_dir_all(sweep.folder(moment)).unwrap();
         } else {
@@ -86,7 +88,7 @@ fn main() -> ExitCode {
 
     let seconds = sweep.length.as_secs_f64();
     let stages: Vec<String> = stages.iter().map(|(stage, moments)| format!("{stage} {moments}")).collect();
-    println!("\nmoments by stage: {}", stages.join(", "));
+    println!("\nmoments with a step of a stage running: {}", stages.join(", "));
     for number in &failed {
         println!(
             "repeat: cargo test --test sweep -- --seed {seed} --moments {} --only {number} --within {seconds:.3}",

@@ -1,6 +1,5 @@
 //! One run of the program: followed while it goes on by the events that it prints, and kept in files.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
@@ -113,19 +112,18 @@ impl Run {
         running
     }
 
-    /// The stage that the run has come to: that of the last step of the plan that is running.
-    pub(crate) fn stage(&self) -> String {
-        let stages: BTreeMap<String, String> = self
-            .events("run-started")
-            .flat_map(|event| event["steps"].as_array().into_iter().flatten())
-            .map(|step| (text(&step["id"]), text(&step["stage"])))
-            .collect();
-        let order = ["tools", "cluster", "operators", "deploy", "prove"];
+    /// The stages of the steps that are running, in the order of the plan.
+    pub(crate) fn running_stages(&self) -> Vec<String> {
         let running = self.running_steps();
-        let reached = order.iter().rev().find(|stage| {
-            running.iter().any(|step| stages.get(step).is_some_and(|stage_of_step| stage_of_step == *stage))
-        });
-        reached.map_or("between steps", |stage| stage).to_owned()
+        let planned = self.events("run-started").flat_map(|event| event["steps"].as_array().into_iter().flatten());
+        let mut stages: Vec<String> = Vec::new();
+        for step in planned.filter(|step| running.contains(&text(&step["id"]))) {
+            let stage = text(&step["stage"]);
+            if !stages.contains(&stage) {
+                stages.push(stage);
+            }
+        }
+        stages
     }
 
     /// It came to its end with exit code 0 and a whole proof.

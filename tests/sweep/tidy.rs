@@ -34,21 +34,15 @@ pub(crate) fn complaints(lab: &Lab, tools: &ToolSums, setting: &str) -> Vec<Stri
     checks.into_iter().filter_map(Result::err).collect()
 }
 
-/// Docker has what it had before all tests, and this.
+/// Docker has this, and beside it nothing that it did not have before all tests. What others had there may have gone.
 ///
 /// # Errors
 /// What there is too much and what is absent.
 pub(crate) fn docker_has(lab: &Lab, ours: &[String]) -> Result<(), String> {
-    let wanted: BTreeSet<String> = lab.docker_lists_before().iter().chain(ours).cloned().collect();
+    let ours: BTreeSet<String> = ours.iter().cloned().collect();
     eventually(DOCKER_SETTLES, || {
-        let found = lab.docker_lists();
-        let names = |these: &BTreeSet<String>, those: &BTreeSet<String>| {
-            these.difference(those).cloned().collect::<Vec<_>>().join(", ")
-        };
-        if found == wanted {
-            return Ok(());
-        }
-        Err(format!("docker has too much: [{}], and lacks: [{}]", names(&found, &wanted), names(&wanted, &found)))
+        let found: BTreeSet<String> = lab.docker_lists().difference(lab.docker_lists_before()).cloned().collect();
+        if found == ours { Ok(()) } else { Err(format!("docker should have {ours:?}, and has {found:?}")) }
     })
 }
 

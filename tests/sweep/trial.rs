@@ -50,7 +50,7 @@ pub(crate) struct Report {
     pub(crate) blow: String,
     /// The steps that were running then.
     pub(crate) running: Vec<String>,
-    pub(crate) stage: String,
+    pub(crate) stages: Vec<String>,
     /// How long the second `up` took.
     pub(crate) again: Option<Duration>,
     /// Nothing, if all is well.
@@ -125,7 +125,7 @@ impl<'a> Sweep<'a> {
         let child = if let Kill::Child = moment.kill { a_child(&mut first, moment.child) } else { None };
         report.at = first.started.elapsed();
         report.running = first.running_steps();
-        report.stage = first.stage();
+        report.stages = first.running_stages();
         report.blow = self.strike(moment, &first, child.as_ref());
         check_first(moment, &mut first).map_err(|why| format!("the first up: {why}"))?;
 
@@ -202,10 +202,11 @@ impl<'a> Sweep<'a> {
         if !containers.is_empty() {
             self.lab.docker(&[&["rm", "--force", "--volumes"][..], &containers].concat());
         }
-        self.lab.docker(&["network", "rm", &format!("pgedge-bootstrap-{NAME}")]);
+        let network = self.lab.docker(&["network", "rm", &format!("pgedge-bootstrap-{NAME}")]);
         // What is not there need not be removed, and what stays is seen by the next moment.
         let _ = std::fs::remove_dir_all(state);
-        format!("{} containers and the network were removed by force", containers.len())
+        let networks = usize::from(network.code == 0);
+        format!("removed by force: {} containers, {networks} networks", containers.len())
     }
 
     fn forget_downloads(&self) {
