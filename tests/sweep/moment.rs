@@ -25,7 +25,7 @@ pub(crate) enum Place {
 }
 
 /// How.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kill {
     /// SIGKILL to the program's group. The programs that it started have groups of their own, and live on.
     Program,

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
@@ -16,6 +16,9 @@ use crate::common::proof;
 /// What the program printed last is here at once when it has ended, unless somebody else holds its output open.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
+/// How much of the error output is told; all of it is in the file.
+const ERROR_LINES: usize = 5;
+
 pub(crate) struct Run {
     pub(crate) process: Pid,
     pub(crate) started: Instant,
@@ -24,6 +27,7 @@ pub(crate) struct Run {
     /// Lines that are no events: nothing, or the last one of a run that was killed.
     unreadable: Vec<String>,
     messages: Receiver<Message>,
+    errors: PathBuf,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -41,8 +45,8 @@ impl Run {
     /// Starts the program in a process group of its own, with its output in `<folder>/<name>.jsonl` and `.stderr`.
     pub(crate) fn start(mut command: Command, folder: &Path, name: &str) -> Self {
         let output = File::create(folder.join(format!("{name}.jsonl"))).unwrap();
-        let errors = File::create(folder.join(format!("{name}.stderr"))).unwrap();
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(errors).process_group(0);
+        let errors = folder.join(format!("{name}.stderr"));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(File::create(&errors).unwrap()).process_group(0);
         let started = Instant::now();
         let mut child = command.spawn().unwrap();
         let process = Pid::from_child(&child);
@@ -55,7 +59,7 @@ impl Run {
             // Nobody listens any more if the run was given up.
             let _ = sender.send(Message::Ended(status, Instant::now()));
         });
-        Self { process, started, ended: None, events: Vec::new(), unreadable: Vec::new(), messages }
+        Self { process, started, ended: None, events: Vec::new(), unreadable: Vec::new(), messages, errors }
     }
 
     /// Follows the run until this instant, or until it has ended.
@@ -145,15 +149,21 @@ impl Run {
         self.events("step-failed").next().map(drop).ok_or_else(|| "no event tells the failure".to_owned())
     }
 
+    /// It ended with this exit code.
+    ///
+    /// # Errors
+    /// What it did instead, and what it said.
+    pub(crate) fn check_code(&self, code: i32) -> Result<(), String> {
+        let status = self.ended.ok_or("it has not ended")?.status;
+        if status.code() == Some(code) { Ok(()) } else { Err(format!("{}{}", describe(status), self.words())) }
+    }
+
     pub(crate) fn code(&self) -> Option<i32> {
         self.ended.and_then(|ended| ended.status.code())
     }
 
     fn check_end(&self, code: i32) -> Result<(), String> {
-        let status = self.ended.ok_or("it has not ended")?.status;
-        if status.code() != Some(code) {
-            return Err(format!("{}{}", describe(status), self.told_failures()));
-        }
+        self.check_code(code)?;
         if let Some(line) = self.unreadable.first() {
             return Err(format!("it printed a line that is no event: {line}"));
         }
@@ -161,15 +171,17 @@ impl Run {
         if last["event"] == "run-finished" && last["ok"] == (code == 0) {
             Ok(())
         } else {
-            Err(format!("{}, but the last event is {last}", describe(status)))
+            Err(format!("it ended with exit code {code}, but the last event is {last}"))
         }
     }
 
-    /// What the failed steps said, for a person.
-    fn told_failures(&self) -> String {
+    /// What it said of failures, for a person.
+    fn words(&self) -> String {
         let told =
-            |event: &Value| format!("\n{}: {} ({})", text(&event["step"]), text(&event["summary"]), text(&event["id"]));
-        self.events("step-failed").map(told).collect()
+            |event: &Value| format!("\n{} ({}): {}", text(&event["step"]), text(&event["id"]), text(&event["summary"]));
+        let errors = std::fs::read_to_string(&self.errors).unwrap_or_default();
+        let errors = errors.lines().take(ERROR_LINES).map(|line| format!("\n{line}"));
+        self.events("step-failed").map(told).chain(errors).collect()
     }
 
     fn events(&self, name: &'static str) -> impl Iterator<Item = &Value> {

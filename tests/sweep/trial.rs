@@ -1,5 +1,6 @@
 //! One moment tried: `up` from nothing, a blow, `up` again to the proof, a look at what is left, and `down`.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -92,7 +93,9 @@ impl<'a> Sweep<'a> {
         std::fs::create_dir(&folder).unwrap();
         let setting = self.setting(&moment.number.to_string());
         let mut report = Report { blow: moment.kill.to_string(), ..Report::default() };
-        if let Err(why) = self.strike_and_go_on(moment, &setting, &folder, &mut report) {
+        let tried = AssertUnwindSafe(|| self.strike_and_go_on(moment, &setting, &folder, &mut report));
+        // A panic is a defect of the sweep, and has been told already; the next moment is tried all the same.
+        if let Err(why) = catch_unwind(tried).unwrap_or_else(|_| Err("the sweep itself gave up".to_owned())) {
             report.complaints.push(why);
         }
         report.complaints.extend(self.clean_up(&setting, &folder));
@@ -126,8 +129,9 @@ impl<'a> Sweep<'a> {
         report.at = first.started.elapsed();
         report.running = first.running_steps();
         report.stages = first.running_stages();
+        let struck = first.ended.is_none() && (moment.kill != Kill::Child || child.is_some());
         report.blow = self.strike(moment, &first, child.as_ref());
-        check_first(moment, &mut first).map_err(|why| format!("the first up: {why}"))?;
+        check_first(struck.then_some(moment.kill), &mut first).map_err(|why| format!("the first up: {why}"))?;
 
         let mut second = Run::start(self.up(setting, &[]), folder, "second");
         let ended = second.wait(UP).map_err(|why| format!("up again: {why}"))?;
@@ -172,10 +176,8 @@ impl<'a> Sweep<'a> {
     fn clean_up(&self, setting: &str, folder: &Path) -> Vec<String> {
         let mut complaints = Vec::new();
         let mut down = Run::start(self.command(setting, &["down"]), folder, "down");
-        let mut gone = down.wait(DOWN).and_then(|_| match down.code() {
-            Some(0) => tidy::docker_has(&self.lab, &[]),
-            _ => Err("it did not end with exit code 0".to_owned()),
-        });
+        let ended = down.wait(DOWN).and_then(|_| down.check_code(0));
+        let mut gone = ended.and_then(|()| tidy::docker_has(&self.lab, &[]));
         let state = self.lab.home().join(".local/state/pgedge-bootstrap").join(NAME);
         if gone.is_ok() && state.exists() {
             gone = Err(format!("{} is still there", state.display()));
@@ -248,20 +250,13 @@ fn a_child(run: &mut Run, part: f64) -> Option<Process> {
     None
 }
 
-/// What the blow may make of the first run. One that came too late leaves a whole run.
-fn check_first(moment: &Moment, first: &mut Run) -> Result<(), String> {
-    match moment.kill {
-        Kill::Program | Kill::Tree => {
-            first.wait(TERMINATION)?;
-            if first.code().is_some() { first.check_proven() } else { Ok(()) }
-        }
-        Kill::Child => {
-            first.wait(UP)?;
-            if first.code() == Some(0) { first.check_proven() } else { first.check_failed_in_order() }
-        }
-        Kill::Terminate => {
-            first.wait(TERMINATION)?;
-            if first.code() == Some(130) { Ok(()) } else { first.check_proven() }
-        }
+/// What the blow may make of the first run. Where there was none, or where it came in the run's last instant, the run
+/// must be a whole one.
+fn check_first(struck: Option<Kill>, first: &mut Run) -> Result<(), String> {
+    first.wait(if struck.is_none_or(|kill| kill == Kill::Child) { UP } else { TERMINATION })?;
+    match (struck, first.code()) {
+        (Some(Kill::Program | Kill::Tree), None) | (Some(Kill::Terminate), Some(130)) => Ok(()),
+        (Some(Kill::Child), Some(1)) => first.check_failed_in_order(),
+        _ => first.check_proven(),
     }
 }
