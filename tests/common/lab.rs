@@ -105,7 +105,8 @@ impl Lab {
             .into_iter()
             .flat_map(|(what, rows)| {
                 let rows = rows.lines().map(|row| row.split_once(' ').unwrap_or((row, "")));
-                let rows = rows.filter(|(_, label)| !of_others(label));
+                // kind's own network is not ours: others make it, by a kind that is asked for no other one.
+                let rows = rows.filter(|(name, label)| !of_others(label) && (what, *name) != ("network", "kind"));
                 rows.map(|(name, _)| format!("{what} {name}")).collect::<Vec<_>>()
             })
             .collect()
