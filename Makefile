@@ -1,6 +1,6 @@
 # Two-word targets over scripts. `make demo` and `make test` do all the set-up on a fresh machine.
 
-.PHONY: help demo test lint unit lab real build release
+.PHONY: help demo test lint unit lab real sweep build release
 
 help: ## what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand --tabs=18
@@ -23,6 +23,9 @@ lab: ## build and start the lab, a real Kubernetes from package registries
 
 real: ## the real binary in the lab
 	@cargo test --locked --test real
+
+sweep: ## kill the binary in the lab at 60 random moments; takes two hours
+	@cargo test --locked --test sweep -- --moments 60
 
 build: ## the binary for this machine, for development
 	@cargo build --locked

@@ -1,32 +1,17 @@
 //! The facts, one function each.
 
-use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::common::proof;
 use crate::lab::{Lab, NAME, ran};
 use crate::snapshot;
 
-/// The six ordered pairs of the matrix, each with a lag above nothing and below ten seconds.
 fn assert_proof(matrix: &Value) {
-    let reads = matrix["reads"].as_array().unwrap();
-    let pairs: BTreeSet<(String, String)> = reads
-        .iter()
-        .map(|read| (read["written_on"].as_str().unwrap().to_owned(), read["read_on"].as_str().unwrap().to_owned()))
-        .collect();
-    let nodes = ["n1", "n2", "n3"];
-    let wanted = nodes.iter().flat_map(|one| {
-        nodes.iter().filter(move |other| *other != one).map(|other| ((*one).to_owned(), (*other).to_owned()))
-    });
-    assert_eq!(pairs, wanted.collect());
-    assert_eq!(reads.len(), 6);
-    for read in reads {
-        let lag = read["lag_ms"].as_f64().unwrap();
-        assert!(lag > 0.0 && lag < 10_000.0, "{read}");
-    }
+    assert_eq!(proof::check(matrix), Ok(()));
 }
 
 fn events(stdout: &str) -> Vec<Value> {
@@ -253,7 +238,7 @@ pub(crate) fn a_cluster_that_is_not_ours_is_refused_and_left_alone(lab: &Lab) {
     // What kind leaves for docker to show: a container with its label.
     let name = "pgedge-lab-foreign";
     let label = format!("io.x-k8s.kind.cluster={name}");
-    let image = format!("127.0.0.1:15000/kindest/node@{}", lab.pins()["node_images"][0]["digest"].as_str().unwrap());
+    let image = lab.node_image();
     assert_eq!(lab.docker(&["pull", "--quiet", &image]).code, 0);
     let made = lab.docker(&["create", "--name", name, "--label", &label, &image]);
     assert_eq!(made.code, 0, "{}", made.stderr);
@@ -287,14 +272,14 @@ pub(crate) fn a_node_image_that_is_none_is_told_with_kinds_words(lab: &Lab) {
     );
     let down = ran(&lab.up_command(&["down", "--name", "pgedge-lab-none"]).output().unwrap());
     assert_eq!(down.code, 0, "{}", down.stderr);
-    assert_eq!(lab.docker_lists(), lab.docker_lists_before());
+    assert_eq!(&lab.docker_lists(), lab.docker_lists_before());
 }
 
 pub(crate) fn down_leaves_nothing_and_the_users_kubeconfig_as_it_was(lab: &Lab) {
     let down = lab.run(&["down"]);
     assert_eq!(down.code, 0, "{}", down.stderr);
     assert!(down.stderr.contains(&format!("removing container {NAME}-control-plane")), "{}", down.stderr);
-    assert_eq!(lab.docker_lists(), lab.docker_lists_before());
+    assert_eq!(&lab.docker_lists(), lab.docker_lists_before());
     assert!(!lab.home().join(".local/state/pgedge-bootstrap").join(NAME).exists());
     lab.assert_users_kubeconfig_is_untouched();
     let again = lab.run(&["down"]);

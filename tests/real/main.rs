@@ -11,6 +11,8 @@
     reason = "a test may panic, and this one is its own runner"
 )]
 
+#[path = "../common/mod.rs"]
+mod common;
 mod facts;
 mod lab;
 mod snapshot;
@@ -54,7 +56,7 @@ const FACTS: &[Fact] = &[
 
 fn main() -> ExitCode {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let lab = Lab::enter();
+    let lab = Lab::enter(lab::CLUSTERS);
     let (mut passed, mut failed) = (0, Vec::new());
     for (name, fact) in
         FACTS.iter().filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|part| name.contains(part)))

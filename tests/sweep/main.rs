@@ -1,0 +1,123 @@
+//! The kill sweep: `up` is killed at random moments, and `up` again must go on to the proof and leave nothing behind.
+//!
+//! `cargo test --test sweep -- --moments 60`, or `make sweep`. Everything random is drawn from one seed, which is
+//! printed: with the seed, and with the length that is printed beside a failure, a moment can be repeated.
+
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic, and this one is its own runner")]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod moment;
+mod processes;
+mod run;
+mod tidy;
+mod trial;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser as _;
+
+use common::lab::Lab;
+use moment::Moment;
+use trial::{Report, Sweep};
+
+/// The cluster of the sweep.
+const NAME: &str = "pgedge-lab-sweep";
+
+/// Kill `up` at random moments and see whether `up` again goes on to the proof
+#[derive(Debug, clap::Parser)]
+struct Arguments {
+    /// How many moments
+    #[arg(long, value_name = "NUMBER", default_value_t = 3)]
+    moments: usize,
+    /// Draw the moments from this seed; a random one if none is given
+    #[arg(long)]
+    seed: Option<u64>,
+    /// The moments lie within so much of a run, in place of the whole of it
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    within: Option<Duration>,
+    /// Try this one of the moments alone
+    #[arg(long, value_name = "NUMBER")]
+    only: Option<usize>,
+}
+
+fn parse_seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|error| format!("{error}"))?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..));
+    let mut random = fastrand::Rng::with_seed(seed);
+    // All are drawn, so that a moment is the same one whether those before it are tried or not.
+    let mut moments: Vec<Moment> = (1..=arguments.moments).map(|number| Moment::draw(&mut random, number)).collect();
+    moments.retain(|moment| arguments.only.is_none_or(|only| moment.number == only));
+    println!("seed {seed}, {} moments", moments.len());
+
+    let lab = Lab::enter(&[NAME]);
+    let outputs = tempfile::tempdir().unwrap();
+    let sweep = match Sweep::prepare(lab, outputs.path(), arguments.within) {
+        Ok(sweep) => sweep,
+        Err(why) => {
+            println!(
+                "an uninterrupted `up` does not do what it should: {why}\nits output: {}",
+                kept(outputs).display()
+            );
+            return ExitCode::FAILURE;
+        }
+    };
+    let mut stages: BTreeMap<String, usize> = BTreeMap::new();
+    let mut failed = Vec::new();
+    for moment in &moments {
+        let report = sweep.try_moment(moment);
+        println!("{}", line(moment, &report, &sweep.folder(moment)));
+        for stage in &report.stages {
+            *stages.entry(stage.clone()).or_default() += 1;
+        }
+        if report.complaints.is_empty() {
+            std::fs::remove_dir_all(sweep.folder(moment)).unwrap();
+        } else {
+            failed.push(moment.number);
+        }
+    }
+    sweep.lab.leave();
+
+    let seconds = sweep.length.as_secs_f64();
+    let stages: Vec<String> = stages.iter().map(|(stage, moments)| format!("{stage} {moments}")).collect();
+    println!("\nmoments with a step of a stage running: {}", stages.join(", "));
+    for number in &failed {
+        println!(
+            "repeat: cargo test --test sweep -- --seed {seed} --moments {} --only {number} --within {seconds:.3}",
+            arguments.moments
+        );
+    }
+    println!("seed {seed}: {} passed, {} failed", moments.len() - failed.len(), failed.len());
+    if failed.is_empty() && !moments.is_empty() {
+        return ExitCode::SUCCESS;
+    }
+    println!("outputs: {}", kept(outputs).display());
+    ExitCode::FAILURE
+}
+
+/// What a person reads of a moment.
+fn line(moment: &Moment, report: &Report, folder: &Path) -> String {
+    let running = if report.running.is_empty() { "nothing".to_owned() } else { report.running.join(", ") };
+    let again = report.again.map_or_else(String::new, |took| format!("; up again took {:.1} s", took.as_secs_f64()));
+    let verdict = if report.complaints.is_empty() {
+        "ok".to_owned()
+    } else {
+        let complaints = report.complaints.join("\n").replace('\n', "\n    ");
+        format!("FAILED\n    {complaints}\n    outputs: {}", folder.display())
+    };
+    let (number, at, blow) = (moment.number, report.at.as_secs_f64(), &report.blow);
+    format!("moment {number}: at {at:.1} s {blow}, while there ran {running}{again} ... {verdict}")
+}
+
+/// The folder, which is not removed at the end then.
+fn kept(folder: tempfile::TempDir) -> std::path::PathBuf {
+    folder.keep()
+}
