@@ -1,6 +1,6 @@
 # Two-word targets over scripts. `make demo` and `make test` do all the set-up on a fresh machine.
 
-.PHONY: help demo test lint unit lab real build release
+.PHONY: help demo test lint unit lab real bench build release
 
 help: ## what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand --tabs=18
@@ -22,6 +22,9 @@ lab: ## build and start the lab, a real Kubernetes from package registries
 
 real: ## the real binary in the lab
 	@cargo test --locked --test real
+
+bench: release ## how long it takes beside the shell way, in the lab
+	@tests/bench/bench
 
 build: ## the binary for this machine, for development
 	@cargo build --locked
