@@ -28,7 +28,7 @@ pub(super) async fn run(arguments: &Down) -> Result<Verdict> {
             removed.push(format!("directory {}", context.places.cache.display()));
         }
     }
-    if arguments.common.output == Output::Text {
+    if arguments.common.output == Output::Text && !arguments.common.quiet {
         for what in &removed {
             ui::say(&format!("removing {what}\n"));
         }
@@ -42,6 +42,7 @@ pub(super) async fn run(arguments: &Down) -> Result<Verdict> {
     }
     match arguments.common.output {
         Output::Json => ui::print(&format!("{}\n", json!({"schema": 1, "removed": removed})))?,
+        Output::Text if arguments.common.quiet => {}
         Output::Text if removed.is_empty() => {
             ui::say(&format!("nothing of cluster {:?} is here\n", context.options.name.as_str()));
         }

@@ -16,7 +16,7 @@ pub(super) async fn run(arguments: &Prove) -> Result<Verdict> {
     let context = Arc::new(super::context(common, Some(&arguments.shape))?);
     let _lock = RunLock::take(&context.places.state, "prove")?;
     // With JSON the one object that is printed is the matrix, and a failure goes where failures go.
-    let reporter = if common.output == Output::Json { ui::silent() } else { ui::text() };
+    let reporter = if common.output == Output::Json { ui::silent() } else { super::reporter(common) };
     let outcome = converge(Arc::clone(&context), &Plan::proof(), common.name.as_str(), reporter).await;
     match common.output {
         Output::Json => outcome.errors.into_iter().next().map_or(Ok(()), |(_, error)| Err(error))?,

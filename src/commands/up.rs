@@ -23,7 +23,9 @@ pub(super) async fn run(arguments: &Up) -> Result<Verdict> {
         if let Some(matrix) = context.proof.get() {
             ui::print(&matrix.table())?;
         }
-        ui::say(&next(arguments.until, &super::cluster_flag(common)));
+        if !common.quiet {
+            ui::say(&next(arguments.until, &super::cluster_flag(common)));
+        }
     }
     Ok(verdict)
 }

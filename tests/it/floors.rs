@@ -22,7 +22,6 @@ const FLOORS: &[&[&str]] = &[
 /// Names from outside and the modules that may use them.
 const HOMES: &[(&str, &[&str])] = &[
     ("clap", &["cli", "main", "commands"]),
-    ("indicatif", &["ui"]),
     ("console", &["ui"]),
     ("reqwest", &["download"]),
     ("rustls", &["download"]),

@@ -13,4 +13,9 @@ mod downloads;
 mod failures;
 mod pins;
 
+// What a run looks like: the lines that stay, the events for programs, and the screen of a terminal.
+mod json;
+mod plain;
+mod terminal;
+
 mod support;
