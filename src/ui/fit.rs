@@ -89,6 +89,31 @@ pub(super) fn fit(text: &str, width: usize, ellipsis: &str) -> String {
     }
 }
 
+/// As [`fit`], but what goes is the middle: for words whose end matters, such as an address and what it answered.
+pub(super) fn fit_both_ends(text: &str, width: usize, ellipsis: &str) -> String {
+    let room = width.saturating_sub(columns(ellipsis));
+    if columns(text) <= width || room < TWO_ENDS {
+        return fit(text, width, ellipsis);
+    }
+    let front = head(text, room / 2).trim_end();
+    format!("{front}{ellipsis}{}", tail(text, room - columns(front)).trim_start())
+}
+
+/// Less than this is too little for two ends.
+const TWO_ENDS: usize = 24;
+
+/// As many letters from the end as fit.
+fn tail(text: &str, width: usize) -> &str {
+    let mut used = 0;
+    for (place, letter) in text.char_indices().rev() {
+        used += columns_of(letter);
+        if used > width {
+            return &text[place + letter.len_utf8()..];
+        }
+    }
+    text
+}
+
 /// As many letters from the front as fit.
 fn head(text: &str, width: usize) -> &str {
     let mut used = 0;
@@ -198,6 +223,9 @@ mod tests {
         assert_eq!(fit("cafe\u{301} au lait", 5, "…"), "cafe\u{301}…");
         assert_eq!(fit("fits", 4, "…"), "fits");
         assert_eq!(fit("does not", 2, "..."), "do");
+        let address = "https://a.example/very/long/file: 503; trying again in 8.0 s";
+        assert_eq!(fit_both_ends(address, 40, "…"), "https://a.example/v…rying again in 8.0 s");
+        assert_eq!(fit_both_ends(address, 12, "…"), "https://a.e…");
         for text in [
             "日本語の長い文",
             "👩‍👩‍👧 family 👍🏽",
@@ -208,6 +236,7 @@ mod tests {
             for width in 0..12 {
                 for ellipsis in ["…", "..."] {
                     let cut = fit(text, width, ellipsis);
+                    assert!(columns(&fit_both_ends(&text.repeat(9), 3 * width, ellipsis)) <= 3 * width);
                     assert!(
                         columns(&cut) <= width && console::measure_text_width(&cut) <= width,
                         "{text:?} in {width}: {cut:?}"

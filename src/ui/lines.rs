@@ -18,8 +18,15 @@ const WIDE: usize = 60;
 /// A reason is given its time after so long.
 const SAID: Duration = Duration::from_secs(1);
 
+/// In less room than this, what a step does is left out.
+const LEGIBLE: usize = 4;
+
 /// A bar is as wide as what is left of the line, within these.
 const BAR: std::ops::RangeInclusive<usize> = 8..=30;
+
+/// The columns of the amounts and the rates beside bars: `100.0/999.9 MB`, `999.9 kB/s`.
+const AMOUNT: usize = 14;
+const RATE: usize = 10;
 
 /// The column of the stage's name.
 const STAGE: usize = 11;
@@ -28,7 +35,7 @@ const STAGE: usize = 11;
 pub(super) fn moving(board: &Board, now: Duration, (rows, width): (usize, usize), look: Look) -> Vec<String> {
     let footer = look.paint(Paint::Dim, &fit::fit(&footer(board, now), width, look.ellipsis()));
     let mut last: Vec<String> = later(board, width, look).into_iter().chain([footer]).collect();
-    let held: Vec<String> = board.held().flat_map(|(stage, steps)| held(stage, steps, width, look)).collect();
+    let held: Vec<String> = board.held().map(|(stage, steps)| held_so_far(stage, steps, width, look)).collect();
     let running: Vec<&Running> = board.running().collect();
     if rows <= last.len() {
         return last.split_off(last.len() - rows.min(1));
@@ -73,7 +80,10 @@ fn running_line(running: &Running, now: Duration, label: usize, width: usize, lo
     let spinner = look.paint(Paint::Busy, look.spinner(now.as_millis() / TURN.as_millis()));
     let start = 2 + fit::columns(&id).max(label);
     let Some(room) = width.checked_sub(start + 2 + elapsed.len()) else { return format!("{spinner} {id}") };
-    let (middle, used) = room.checked_sub(2).map_or_else(Default::default, |room| doing(running, now, room, look));
+    let (middle, used) = match room.checked_sub(2) {
+        Some(room) if room >= LEGIBLE => doing(running, now, room, look),
+        _ => Default::default(),
+    };
     let gap = (room + 2).saturating_sub(if used == 0 { 0 } else { 2 + used });
     let between = if used == 0 { "" } else { "  " };
     format!("{spinner} {id:<label$}{between}{middle}{:gap$}{}", "", look.paint(Paint::Dim, &elapsed))
@@ -89,7 +99,7 @@ fn doing(running: &Running, now: Duration, room: usize, look: Look) -> (String, 
             // What has just begun needs no number, and half a word with one says less than the words alone.
             let since =
                 if now.saturating_sub(*begun) >= SAID && room >= since.len() + 12 { since } else { String::new() };
-            let reason = fit::fit(&reason, room - since.len(), look.ellipsis());
+            let reason = fit::fit_both_ends(&reason, room - since.len(), look.ellipsis());
             let used = fit::columns(&reason) + since.len();
             (reason + &look.paint(Paint::Dim, &since), used)
         }
@@ -107,14 +117,19 @@ fn transferring(transfer: &Transfer, now: Duration, room: usize, look: Look) -> 
     let amount = amount_of(transfer);
     let pace = pace(transfer, now);
     let full = [vec![amount.clone()], pace.clone()].concat().join("  ");
+    // With a bar there is room for columns, in which amounts and rates of several lines stand below each other.
+    let rate = pace.first().map_or("", String::as_str);
+    let aligned =
+        format!("{amount:>AMOUNT$}  {rate:>RATE$}{}", pace.get(1).map_or(String::new(), |left| format!("  {left}")));
+    let aligned = aligned.trim_end();
     if let Some(total) = transfer.total
-        && let Some(space) = room.checked_sub(full.len() + 2)
+        && let Some(space) = room.checked_sub(aligned.len() + 2)
         && space >= *BAR.start()
     {
         let width = space.min(*BAR.end());
         let (done, left) = look.bar(transfer.done, total, width);
-        let text = format!("{}{}  {full}", look.paint(Paint::Busy, &done), look.paint(Paint::Dim, &left));
-        return (text, width + 2 + full.len());
+        let text = format!("{}{}  {aligned}", look.paint(Paint::Busy, &done), look.paint(Paint::Dim, &left));
+        return (text, width + 2 + aligned.len());
     }
     let percent = transfer.total.map(|total| format!("{} %", percent(transfer.done, total)));
     let first_pace = pace.into_iter().next();
@@ -167,12 +182,12 @@ pub(super) fn kept(kept: &Kept, width: usize, look: Look) -> Vec<String> {
         }
         Kept::Done { step, detail, seconds } => {
             let time = seconds.map_or_else(String::new, |seconds| format!(" ({})", amount::took(seconds)));
-            vec![marked(look.paint(Paint::Good, look.good()), step.title(), &fit::clean(detail), &time, width, look)]
+            vec![marked(&look.paint(Paint::Good, look.good()), step.title(), &fit::clean(detail), &time, width, look)]
         }
         Kept::Held { stage, steps } => held(*stage, steps, width, look),
         Kept::Failed { step, seconds } => {
             let time = format!(" ({})", amount::took(*seconds));
-            vec![marked(look.paint(Paint::Bad, look.bad()), step.title(), "", &time, width, look)]
+            vec![marked(&look.paint(Paint::Bad, look.bad()), step.title(), "", &time, width, look)]
         }
         Kept::Cancelled { steps } => vec![look.paint(Paint::Dim, &cut(&format!("- stopped: {}", names(steps))))],
         Kept::Command { command, exit, seconds, output } => command_lines(command, *exit, *seconds, output)
@@ -185,7 +200,7 @@ pub(super) fn kept(kept: &Kept, width: usize, look: Look) -> Vec<String> {
 }
 
 /// `✓ helm is installed and verified: 4.3.0 (1.2 s)`; where there is no room, the detail is cut before the time.
-fn marked(mark: String, title: &str, detail: &str, time: &str, width: usize, look: Look) -> String {
+fn marked(mark: &str, title: &str, detail: &str, time: &str, width: usize, look: Look) -> String {
     let room = width.saturating_sub(2);
     let title = fit::fit(title, room, look.ellipsis());
     let colon = if detail.is_empty() { "" } else { ": " };
@@ -198,8 +213,7 @@ fn marked(mark: String, title: &str, detail: &str, time: &str, width: usize, loo
 
 /// `✓ tools      helm 4.3.0; kind 0.33.0; …`: a stage's steps that held already.
 fn held(stage: Stage, steps: &[Held], width: usize, look: Look) -> Vec<String> {
-    let items: Vec<String> =
-        steps.iter().map(|held| format!("{} {}", held.step, fit::clean(&held.detail)).trim_end().to_owned()).collect();
+    let items: Vec<String> = steps.iter().map(item).collect();
     let narrow = width < WIDE;
     let label = if narrow { format!("{} ", stage.as_str()) } else { format!("{:<STAGE$}", stage.as_str()) };
     let indent = if narrow { 2 } else { 2 + STAGE };
@@ -212,6 +226,23 @@ fn held(stage: Stage, steps: &[Held], width: usize, look: Look) -> Vec<String> {
         }
     });
     lines.collect()
+}
+
+/// The same in one line, while there are more to come.
+fn held_so_far(stage: Stage, steps: &[Held], width: usize, look: Look) -> String {
+    let mark = look.paint(Paint::Good, look.good());
+    if width <= 2 {
+        return mark;
+    }
+    let items = steps.iter().map(item).collect::<Vec<_>>().join("; ");
+    let label = format!("{:<STAGE$}", stage.as_str());
+    let items = fit::fit(&items, width.saturating_sub(2 + label.len()), look.ellipsis());
+    let label = fit::fit(&label, width.saturating_sub(2), "");
+    format!("{mark} {label}{}", look.paint(Paint::Dim, &items))
+}
+
+fn item(held: &Held) -> String {
+    format!("{} {}", held.step, fit::clean(&held.detail)).trim_end().to_owned()
 }
 
 /// A command as it was run, and what it printed if it did not end well.

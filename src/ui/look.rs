@@ -38,22 +38,24 @@ const USUAL_HEIGHT: usize = 24;
 
 /// How to look on the standard error of this process.
 pub(super) fn here() -> Look {
-    surroundings(|surroundings| surroundings.look())
+    surroundings().look()
 }
 
 /// Whether lines may move on the standard error of this process.
 pub(super) fn form() -> Form {
-    surroundings(|surroundings| surroundings.form())
+    surroundings().form()
 }
 
 /// The rows and the columns of the terminal at this moment.
 pub(super) fn terminal_size() -> (usize, usize) {
-    surroundings(|surroundings| surroundings.size(Term::stderr().size_checked()))
+    surroundings().size(Term::stderr().size_checked())
 }
 
-fn surroundings<T>(ask: impl Fn(&Surroundings<'_>) -> T) -> T {
-    let attended = std::io::stderr().is_terminal();
-    ask(&Surroundings { attended, read: &|name| std::env::var(name).ok() })
+fn surroundings() -> Surroundings<'static> {
+    fn variable(name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+    Surroundings { attended: std::io::stderr().is_terminal(), read: &variable }
 }
 
 /// What the environment says about how to look. `read` looks a variable up; an empty one is as good as none.

@@ -34,15 +34,40 @@ fn a_run_is_a_line_for_each_event() {
     let ran = run(&world, &[], &[]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert!(!ran.stderr.contains('\x1b'));
-    insta::assert_snapshot!(steady(&ran.stderr), @"");
-    insta::assert_snapshot!(steady(&run(&world, &[], &[]).stderr), @"");
+    insta::assert_snapshot!(steady(&ran.stderr), @r#"
+    0.0 s  pgedge-bootstrap 0.1.0, cluster "pgedge", 4 steps
+    0.0 s  ..  helm: not in $HOME/.local/share/pgedge-bootstrap/bin
+    0.0 s  ..  kind: not in $HOME/.local/share/pgedge-bootstrap/bin
+    0.0 s  ..  kubectl-cnpg: not in $HOME/.local/share/pgedge-bootstrap/bin
+    0.0 s  ..  kubectl: not in $HOME/.local/share/pgedge-bootstrap/bin
+    0.0 s  ok  helm is installed and verified: 4.3.0 (0.0 s)
+    0.0 s  ok  kind is installed and verified: 0.33.0 (0.0 s)
+    0.0 s  ok  kubectl is installed and verified: 1.35.8 (0.0 s)
+    0.0 s  ok  kubectl-cnpg is installed and verified: 1.30.0 (0.0 s)
+    0.0 s  done, 4 steps were made true (0.0 s)
+    "#);
+    insta::assert_snapshot!(steady(&run(&world, &[], &[]).stderr), @r#"
+    0.0 s  pgedge-bootstrap 0.1.0, cluster "pgedge", 4 steps
+    0.0 s  ok  helm is installed and verified: 4.3.0
+    0.0 s  ok  kind is installed and verified: 0.33.0
+    0.0 s  ok  kubectl is installed and verified: 1.35.8
+    0.0 s  ok  kubectl-cnpg is installed and verified: 1.30.0
+    0.0 s  everything was there already (0.0 s)
+    "#);
 }
 
 #[test]
 fn colours_can_be_forced_into_a_pipe() {
     let world = World::new();
     assert_eq!(world.tools().code, 0);
-    insta::assert_snapshot!(steady(&run(&world, &[("CLICOLOR_FORCE", "1")], &[]).stderr), @"");
+    insta::assert_snapshot!(steady(&run(&world, &[("CLICOLOR_FORCE", "1")], &[]).stderr), @r#"
+    0.0 s  ESC[1mpgedge-bootstrap 0.1.0, cluster "pgedge", 4 stepsESC[0m
+    0.0 s  ESC[32mokESC[0m  helm is installed and verified: ESC[2m4.3.0ESC[0m
+    0.0 s  ESC[32mokESC[0m  kind is installed and verified: ESC[2m0.33.0ESC[0m
+    0.0 s  ESC[32mokESC[0m  kubectl is installed and verified: ESC[2m1.35.8ESC[0m
+    0.0 s  ESC[32mokESC[0m  kubectl-cnpg is installed and verified: ESC[2m1.30.0ESC[0m
+    0.0 s  everything was there already (0.0 s)
+    "#);
     for off in [&[("CLICOLOR_FORCE", "0")][..], &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")], &[("CLICOLOR", "1")]] {
         let ran = run(&world, off, &[]);
         assert!(!ran.stderr.contains('\x1b'), "{off:?}: {}", ran.stderr);
@@ -54,7 +79,9 @@ fn a_quiet_run_tells_only_how_it_ended() {
     let world = World::new();
     let ran = run(&world, &[], &["--quiet"]);
     assert_eq!(ran.code, 0);
-    insta::assert_snapshot!(without_times(ran.stderr.trim_end()), @"");
+    insta::assert_snapshot!(without_times(ran.stderr.trim_end()), @r#"
+    done, 4 steps were made true (0.0 s)
+    "#);
     assert_eq!(ran.stdout, "$HOME/.local/share/pgedge-bootstrap/bin\n");
     std::fs::remove_dir_all(world.home.cache()).unwrap();
     std::fs::remove_dir_all(world.home.bin()).unwrap();

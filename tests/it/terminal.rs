@@ -11,7 +11,7 @@ fn stalled() -> World {
 
 /// The moving lines of a world that has stalled are there.
 fn half(screen: &str) -> bool {
-    screen.contains("0.1/0.2 MB") && screen.contains("3 of 4 steps")
+    screen.contains("100.0/200.1 kB") && screen.contains("3 of 4 steps")
 }
 
 /// Numbers that differ from run to run become `0`; times keep their shape.
@@ -38,13 +38,26 @@ fn a_finished_run_leaves_a_line_for_each_step_and_the_cursor() {
     let (code, screen) = terminal.end();
     assert_eq!(code, 0, "{screen}");
     let screen = screen.replace(&world.home.path().display().to_string(), "$HOME");
-    insta::assert_snapshot!(steady(&screen), @"");
+    insta::assert_snapshot!(steady(&screen), @r#"
+    pgedge-bootstrap 0.1.0, cluster "pgedge"
+    ✓ helm is installed and verified: 4.3.0 (0.0 s)
+    ✓ kind is installed and verified: 0.33.0 (0.0 s)
+    ✓ kubectl is installed and verified: 1.35.8 (0.0 s)
+    ✓ kubectl-cnpg is installed and verified: 1.30.0 (0.0 s)
+    done, 4 steps were made true (0.0 s)
+    $HOME/.local/share/pgedge-bootstrap/bin
+    "#);
     assert!(terminal.cursor_is_visible());
     let mut again = Terminal::start(&world.home, (30, 100), &[], &world.arguments("tools", &[]));
     let (code, screen) = again.end();
     assert_eq!(code, 0, "{screen}");
     let screen = screen.replace(&world.home.path().display().to_string(), "$HOME");
-    insta::assert_snapshot!(steady(&screen), @"");
+    insta::assert_snapshot!(steady(&screen), @r#"
+    pgedge-bootstrap 0.1.0, cluster "pgedge"
+    ✓ tools      helm 4.3.0; kind 0.33.0; kubectl 1.35.8; kubectl-cnpg 1.30.0
+    everything was there already (0.0 s)
+    $HOME/.local/share/pgedge-bootstrap/bin
+    "#);
 }
 
 #[test]
@@ -68,7 +81,7 @@ fn a_bar_comes_back_after_a_retry() {
     world.server.then(&world.kind(), [Behaviour::CutAfter(half), Behaviour::StallAfter(half / 2)]);
     let mut terminal = Terminal::start(&world.home, (30, 120), &[], &world.arguments("tools", &[]));
     terminal.wait_for("the reason", |screen| screen.contains("trying again in"));
-    let screen = terminal.wait_for("the bar", |screen| screen.contains("150.1/200.1 kB"));
+    let screen = terminal.wait_for("the bar", |screen| screen.contains("150.0/200.1 kB"));
     assert!(!screen.contains("trying again in"), "{screen}");
     world.server.release();
     assert_eq!(terminal.end().0, 0);
@@ -86,7 +99,7 @@ fn a_resize_leaves_neither_wrapped_lines_nor_leftovers() {
     assert!(narrow.lines().all(|line| line.chars().count() <= 40), "{narrow}");
     terminal.resize(40, 120);
     let wide = terminal.wait_for("a wide line", half);
-    for once in [" of 4 steps", "0.1/0.2 MB", "pgedge-bootstrap 0"] {
+    for once in [" of 4 steps", "100.0/200.1 kB", "pgedge-bootstrap 0"] {
         assert_eq!(wide.matches(once).count(), 1, "{once}:\n{wide}");
     }
     world.server.release();

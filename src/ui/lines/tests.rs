@@ -76,39 +76,38 @@ fn drawn(board: &Board, seconds: f64, rows: usize, width: usize) -> String {
 fn the_moving_lines_fit_every_width() {
     let board = busy();
     insta::assert_snapshot!(drawn(&board, 10.0, 24, 80), @r#"
-    ✓ tools     chart 1.0.0
-    ✓ cluster   docker 20.10.24
-    ⠋ helm        ━━━━━━━━━━━━──────────────  19.0/40.0 MB  1.8 MB/s  11 s left  9 s
-    ⠋ kind        the connection ended after 5 bytes; trying again in 8.… (6 s)  9 s
-    ⠋ node-image  the Kubernetes node image is here                              9 s
+    ✓ tools      chart 1.0.0
+    ✓ cluster    docker 20.10.24, 2 CPUs, 23.5 GiB memory
+    ⠋ helm        ━━━━━━━━━━────────────    19.0/40.0 MB    1.8 MB/s  11 s left  9 s
+    ⠋ kind        the connection ended after…bytes; trying again in 8.0 s (6 s)  9 s
+    ⠋ node-image  looking whether the Kubernetes node image is here              9 s
       later: kubectl, kubectl-cnpg (after node-image)
       2 of 17 steps, 10 s
     "#);
     insta::assert_snapshot!(drawn(&board, 10.0, 24, 40), @r#"
-    ✓ tools chart 1.0.0
-    ✓ cluster docker 20.10.24
+    ✓ tools      chart 1.0.0
+    ✓ cluster    docker 20.10.24, 2 CPUs, 2…
     ⠋ helm  47 %  1.8 MB/s               9 s
     ⠋ kind  the connection ended… (6 s)  9 s
-    ⠋ node-image  the Kubernetes node…   9 s
+    ⠋ node-image  looking whether the…   9 s
       later: kubectl, kubectl-cnpg (after n…
       2 of 17 steps, 10 s
     "#);
     insta::assert_snapshot!(drawn(&board, 10.0, 24, 20), @r#"
-    ✓ tools chart 1.0.0
-    ✓ cluster
-      docker 20.10.24
+    ✓ tools      chart…
+    ✓ cluster    docker…
     ⠋ helm  47 %     9 s
     ⠋ kind  the co…  9 s
-    ⠋ node-image  t  9 s
+    ⠋ node-image     9 s
       later: kubectl, k…
       2 of 17 steps, 10…
     "#);
     insta::assert_snapshot!(drawn(&board, 75.0, 24, 200), @r#"
-    ✓ tools     chart 1.0.0
-    ✓ cluster   docker 20.10.24
-    ⠋ helm        ━━━━━━━━━━━━━━────────────────  19.0/40.0 MB  no bytes for 1 m 05 s                                                                                                               1 m 14 s
+    ✓ tools      chart 1.0.0
+    ✓ cluster    docker 20.10.24, 2 CPUs, 23.5 GiB memory
+    ⠋ helm        ━━━━━━━━━━━━━━────────────────    19.0/40.0 MB  no bytes for 1 m 05 s                                                                                                             1 m 14 s
     ⠋ kind        the connection ended after 5 bytes; trying again in 8.0 s (1 m 11 s)                                                                                                              1 m 14 s
-    ⠋ node-image  the Kubernetes node image is here                                                                                                                                                 1 m 14 s
+    ⠋ node-image  looking whether the Kubernetes node image is here                                                                                                                                 1 m 14 s
       later: kubectl, kubectl-cnpg (after node-image)
       2 of 17 steps, 1 m 15 s
     "#);
@@ -147,16 +146,16 @@ fn a_bar_comes_back_after_a_retry_and_is_measured_anew() {
     "#);
     board.apply(&Event::StepBytes { step: HELM, done: 5_000_000, total: Some(10_000_000) }, at(2.0));
     insta::assert_snapshot!(drawn(&board, 2.1, 24, 80), @r#"
-    ⠙ helm  ━━━━━━━━━━━━━━━───────────────  5.0/10.0 MB                          2 s
+    ⠙ helm  ━━━━━━━━━━━━━━━───────────────     5.0/10.0 MB                       2 s
       0 of 1 step, 2 s
     "#);
     board.apply(&Event::StepBytes { step: HELM, done: 6_000_000, total: Some(10_000_000) }, at(3.0));
     insta::assert_snapshot!(drawn(&board, 3.0, 24, 80), @r#"
-    ⠋ helm  ━━━━━━━━━━━━━━━━━━────────────  6.0/10.0 MB  1.0 MB/s  4 s left      3 s
+    ⠋ helm  ━━━━━━━━━━━━━━━━━────────────     6.0/10.0 MB    1.0 MB/s  4 s left  3 s
       0 of 1 step, 3 s
     "#);
     insta::assert_snapshot!(drawn(&board, 15.0, 24, 80), @r#"
-    ⠋ helm  ━━━━━━━━━━━━━━━━━━────────────  6.0/10.0 MB  no bytes for 12 s      15 s
+    ⠋ helm  ━━━━━━━━━━━━━━━━━━────────────     6.0/10.0 MB  no bytes for 12 s   15 s
       0 of 1 step, 15 s
     "#);
 }
@@ -227,14 +226,14 @@ fn what_held_already_is_a_line_a_stage() {
     show(&Event::RunFinished { ok: true, end: RunEnd::Done, changed: 1, seconds: 3.21 }, 79);
     insta::assert_snapshot!(lines.join("\n"), @r#"
     pgedge-bootstrap 0.1.0, cluster "pgedge"
-    ✓ tools     helm 4.3.0, kind 0.33.0, kubectl 1.34.10, kubectl-cnpg 1.30.0,
-                cert-manager-manifest 1.21.2, cloudnative-pg-manifest 1.30.0,
-                chart 1.0.0
-    ✓ cluster   docker 20.10.24+dfsg1, node-image Kubernetes 1.34.10,
-                cluster 1 Kubernetes node
-    ✓ operators images 6 images, cert-manager 1.21.2, cloudnative-pg 1.30.0
-    ✓ deploy    release chart 1.0.0, nodes n1,
-                replication 6 subscriptions replicating
+    ✓ tools      helm 4.3.0; kind 0.33.0; kubectl 1.34.10; kubectl-cnpg 1.30.0;
+                 cert-manager-manifest 1.21.2; cloudnative-pg-manifest 1.30.0;
+                 chart 1.0.0
+    ✓ cluster    docker 20.10.24+dfsg1, 2 CPUs, 23.5 GiB memory, cgroup v1;
+                 node-image Kubernetes 1.34.10; cluster 1 Kubernetes node, v1.34.10
+    ✓ operators  images 6 images; cert-manager 1.21.2; cloudnative-pg 1.30.0
+    ✓ deploy     release chart 1.0.0, revision 1; nodes n1, n2, n3;
+                 replication 6 subscriptions replicating
     ✓ a write on any node is read on the others: 6 of 6 ordered pairs, slo… (1.2 s)
     done, 1 step was made true (3.2 s)
     "#);
@@ -245,7 +244,7 @@ fn what_held_already_is_a_line_a_stage() {
     let narrow = kept(&Kept::Held { stage: Stage::Operators, steps }, 24, PLAIN);
     insta::assert_snapshot!(narrow.join("\n"), @r#"
     ✓ operators
-      cert-manager 1.21.2,
+      cert-manager 1.21.2;
       images 6 images
     "#);
 }
@@ -302,7 +301,8 @@ fn a_failure_ends_the_screen() {
         Cannot connect to it
     ✗ docker answers (0.3 s)
     - stopped: helm, kind
-    stopped after 0.3 s; running this again…
+    stopped after 0.3 s; running this again
+    continues from here
     error: docker does not answer
            (docker-not-running)
            Cannot connect to the Docker

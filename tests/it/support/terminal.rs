@@ -43,7 +43,7 @@ impl Terminal {
             .envs(variables.iter().copied())
             .current_dir(home.path());
         let child = command.spawn(pts).unwrap();
-        let seen = Seen { parser: vt100::Parser::new(size.0, size.1, 0), raw: Vec::new(), over: false };
+        let seen = Seen { parser: vt100::Parser::new(lines(size.0), lines(size.1), 0), raw: Vec::new(), over: false };
         let shared = Arc::new(Shared { screen: Mutex::new(seen), changed: Condvar::new() });
         let pty = Arc::new(pty);
         // The reader holds no terminal of its own, so that dropping ours closes it.
@@ -86,7 +86,7 @@ impl Terminal {
     pub(crate) fn resize(&self, rows: u16, columns: u16) {
         // Both at once for those who read the screen.
         let mut seen = self.shared.screen.lock().unwrap();
-        seen.parser.screen_mut().set_size(rows, columns);
+        seen.parser.screen_mut().set_size(lines(rows), lines(columns));
         self.pty.as_ref().unwrap().resize(pty_process::Size::new(rows, columns)).unwrap();
     }
 
@@ -139,13 +139,17 @@ fn readable(pty: &pty_process::blocking::Pty) -> bool {
     rustix::event::poll(&mut polled, Some(&while_waiting)).is_ok_and(|ready| ready > 0)
 }
 
+fn lines(number: u16) -> std::num::NonZero<u16> {
+    number.try_into().unwrap()
+}
+
 /// The lines of the screen, without the blanks at their ends and the empty lines at its end.
 fn contents(seen: &Seen) -> String {
     let screen = seen.parser.screen();
     let (rows, columns) = screen.size();
-    for row in 0..rows {
+    for row in 0..rows.get() {
         assert!(!screen.row_wrapped(row), "row {row} is wrapped:\n{}", screen.contents());
     }
-    let lines: Vec<String> = screen.rows(0, columns).map(|line| line.trim_end().to_owned()).collect();
+    let lines: Vec<String> = screen.rows(0, columns.get()).map(|line| line.trim_end().to_owned()).collect();
     lines.join("\n").trim_end().to_owned()
 }

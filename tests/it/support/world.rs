@@ -58,7 +58,7 @@ impl World {
         let text = std::fs::read_to_string(self.home.path().join("pins.json")).unwrap();
         let pins: serde_json::Value = serde_json::from_str(&text).unwrap();
         let processor = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
-        let platform = format!("{}-{processor}", if cfg!(target_os = "macos") { "darwin" } else { "linux" });
+        let platform = format!("{}/{processor}", if cfg!(target_os = "macos") { "darwin" } else { "linux" });
         let url = pins["tools"][tool]["platforms"][&platform]["url"].as_str().unwrap();
         url.strip_prefix("https:/").unwrap().to_owned()
     }
