@@ -5,11 +5,15 @@ mod board;
 mod failure;
 mod fit;
 mod json;
-mod lines;
+mod kept;
 mod look;
+#[cfg(test)]
+mod made_up;
+mod moving;
 mod plain;
 mod quiet;
 mod terminal;
+mod words;
 
 use std::io::{self, Write as _};
 use std::sync::Arc;

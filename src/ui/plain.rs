@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::board::{Board, Kept};
 use super::look::{Look, Paint};
-use super::{amount, failure, fit, lines};
+use super::{amount, failure, fit, moving, words};
 use crate::event::{Event, Reporter};
 
 /// Silence that is longer than this makes people think of a hang.
@@ -84,11 +84,11 @@ fn in_lines(event: &Event, verbose: bool, look: Look) -> Vec<String> {
     match event {
         Event::RunStarted { version, cluster, steps, .. } => {
             let many = steps.len();
-            let line = format!("{}, {many} step{}", lines::heading(version, cluster), lines::plural(many));
+            let line = format!("{}, {many} step{}", words::heading(version, cluster), words::plural(many));
             vec![look.paint(Paint::Bold, &line)]
         }
         Event::StepStarted { step } if verbose => waits(format!("{step}: looking")),
-        Event::StepQueued { step, behind } => waits(format!("{step}: later, after {}", lines::names(behind))),
+        Event::StepQueued { step, behind } => waits(format!("{step}: later, after {}", words::names(behind))),
         Event::StepApplying { step, found, detail } if verbose => {
             waits(format!("{step}: {}, {}", fit::clean(found), fit::clean(detail)))
         }
@@ -106,10 +106,10 @@ fn in_lines(event: &Event, verbose: bool, look: Look) -> Vec<String> {
             vec![dim(&format!("--  stopped: {} ({})", step.title(), amount::took(*seconds)))]
         }
         Event::CommandEnded { command, exit, seconds, output, .. } if verbose => {
-            let told = lines::command_lines(command, *exit, *seconds, output);
+            let told = words::command_lines(command, *exit, *seconds, output);
             told.iter().map(|line| dim(&format!("    {line}"))).collect()
         }
-        Event::RunFinished { end, changed, seconds, .. } => vec![lines::closing(*end, *changed, *seconds)],
+        Event::RunFinished { end, changed, seconds, .. } => vec![words::closing(*end, *changed, *seconds)],
         // A line for every chunk would be noise; the heartbeat tells how far it is.
         Event::StepBytes { .. }
         | Event::StepStarted { .. }
@@ -144,11 +144,11 @@ fn beat(shared: &Shared) {
 
 /// `..  still at it, 3 of 17: helm for 12 s: 12.3/18.9 MB, 2.1 MB/s, 3 s left; later: kubectl`
 fn heartbeat(board: &Board, now: Duration) -> String {
-    let running = board.running().map(|running| lines::in_words(running, now));
-    let later = board.queued().into_iter().map(|(_, steps)| format!("later: {}", lines::names(&steps)));
-    let words: Vec<String> = running.chain(later).collect();
+    let running = board.running().map(|running| moving::in_words(running, now));
+    let later = board.queued().into_iter().map(|(_, steps)| format!("later: {}", words::names(&steps)));
+    let parts: Vec<String> = running.chain(later).collect();
     let (ended, planned) = board.progress();
-    format!("..  still at it, {ended} of {planned}: {}", words.join("; "))
+    format!("..  still at it, {ended} of {planned}: {}", parts.join("; "))
 }
 
 #[cfg(test)]

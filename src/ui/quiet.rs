@@ -3,8 +3,8 @@
 use std::sync::{Mutex, PoisonError};
 
 use super::board::{Board, Kept};
-use super::lines;
 use super::look::Look;
+use super::words;
 use crate::event::{Event, Reporter};
 
 pub(super) struct Quiet {
@@ -25,7 +25,7 @@ impl Reporter for Quiet {
         if let Some(Kept::Closing { end, changed, seconds }) =
             kept.iter().find(|kept| matches!(kept, Kept::Closing { .. }))
         {
-            super::say(&format!("{}\n", lines::closing(*end, *changed, *seconds)));
+            super::say(&format!("{}\n", words::closing(*end, *changed, *seconds)));
         }
         super::plain::say_failures(&kept, self.look);
     }

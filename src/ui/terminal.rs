@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::board::{Board, Kept};
 use super::look::Look;
-use super::{lines, look};
+use super::{kept, look, moving};
 use crate::event::{Event, Reporter};
 use screen::Screen;
 
@@ -97,10 +97,10 @@ fn draw(shared: &Shared, started: Instant, look: Look) {
         let width = size.1.saturating_sub(1).max(1);
         let over = state.over;
         let kept: Vec<String> =
-            std::mem::take(&mut state.kept).iter().flat_map(|kept| lines::kept(kept, width, look)).collect();
+            std::mem::take(&mut state.kept).iter().flat_map(|kept| kept::lines(kept, width, look)).collect();
         let moving = match over {
             true => Vec::new(),
-            false => lines::moving(&state.board, started.elapsed(), (size.0.saturating_sub(1), width), look),
+            false => moving::lines(&state.board, started.elapsed(), (size.0.saturating_sub(1), width), look),
         };
         drop(state);
         // A terminal that went away loses nothing: the run goes on.

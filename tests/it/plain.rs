@@ -79,9 +79,7 @@ fn a_quiet_run_tells_only_how_it_ended() {
     let world = World::new();
     let ran = run(&world, &[], &["--quiet"]);
     assert_eq!(ran.code, 0);
-    insta::assert_snapshot!(without_times(ran.stderr.trim_end()), @r#"
-    done, 4 steps were made true (0.0 s)
-    "#);
+    insta::assert_snapshot!(without_times(ran.stderr.trim_end()), @"done, 4 steps were made true (0.0 s)");
     assert_eq!(ran.stdout, "$HOME/.local/share/pgedge-bootstrap/bin\n");
     std::fs::remove_dir_all(world.home.cache()).unwrap();
     std::fs::remove_dir_all(world.home.bin()).unwrap();

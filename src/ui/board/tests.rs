@@ -1,51 +1,28 @@
 //! The state of a run from made-up events.
 
+use super::super::made_up::{HELM, KIND, KUBECTL, done, started, waiting};
 use super::*;
-use crate::event::PlannedStep;
-use crate::pins::Tool;
-
-const HELM: StepId = StepId::Tool(Tool::Helm);
-const KIND: StepId = StepId::Tool(Tool::Kind);
-const KUBECTL: StepId = StepId::Tool(Tool::Kubectl);
-
 fn at(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-fn planned(steps: &[StepId]) -> Event {
-    let planned = |id: &StepId| PlannedStep {
-        id: *id,
-        title: id.title().to_owned(),
-        stage: id.stage(),
-        needs: Vec::new(),
-        yields_to: Vec::new(),
-    };
-    let steps = steps.iter().map(planned).collect();
-    Event::RunStarted { schema: 1, version: "0.1.0".to_owned(), cluster: "pgedge".to_owned(), steps }
-}
-
 fn begun(steps: &[StepId]) -> Board {
     let mut board = Board::new(false);
-    board.apply(&planned(steps), at(0));
+    board.apply(&started(steps), at(0));
     for step in steps {
         board.apply(&Event::StepStarted { step: *step }, at(0));
     }
     board
 }
 
-fn done(step: StepId, changed: bool) -> Event {
-    Event::StepDone { step, detail: "1.0".to_owned(), changed, seconds: 1.0 }
-}
-
 #[test]
 fn a_reason_is_waited_for_since_it_began() {
     let mut board = begun(&[HELM]);
-    let waiting = |reason: &str| Event::StepWaiting { step: HELM, reason: reason.to_owned() };
     let doing = |board: &Board| board.running().next().map(|running| (running.since, running.doing.clone()));
-    board.apply(&waiting("one"), at(3));
-    board.apply(&waiting("one"), at(5));
+    board.apply(&waiting(HELM, "one"), at(3));
+    board.apply(&waiting(HELM, "one"), at(5));
     assert_eq!(doing(&board), Some((at(0), Doing::Waiting { reason: "one".to_owned(), since: at(3) })));
-    board.apply(&waiting("two"), at(7));
+    board.apply(&waiting(HELM, "two"), at(7));
     assert_eq!(doing(&board), Some((at(0), Doing::Waiting { reason: "two".to_owned(), since: at(7) })));
 }
 
@@ -66,10 +43,10 @@ fn queued_steps_are_apart_from_those_that_run_until_they_do() {
 #[test]
 fn what_held_is_told_once_when_its_stage_is_through() {
     let mut board = begun(&[KIND, HELM, KUBECTL, StepId::Docker]);
-    assert_eq!(board.apply(&done(KIND, false), at(1)), []);
-    assert_eq!(board.apply(&done(StepId::Docker, false), at(1)).len(), 1, "its stage has no other step");
-    assert!(matches!(&board.apply(&done(KUBECTL, true), at(1))[..], [Kept::Done { step: KUBECTL, .. }]));
-    let through = board.apply(&done(HELM, false), at(1));
+    assert_eq!(board.apply(&done(KIND, "1.0", false), at(1)), []);
+    assert_eq!(board.apply(&done(StepId::Docker, "1.0", false), at(1)).len(), 1, "its stage has no other step");
+    assert!(matches!(&board.apply(&done(KUBECTL, "1.0", true), at(1))[..], [Kept::Done { step: KUBECTL, .. }]));
+    let through = board.apply(&done(HELM, "1.0", false), at(1));
     let [Kept::Held { stage: Stage::Tools, steps }] = &through[..] else { unreachable!("{through:?}") };
     assert_eq!(steps.iter().map(|held| held.step).collect::<Vec<_>>(), [HELM, KIND]);
     assert_eq!((board.progress(), board.held().count()), ((4, 4), 0));
@@ -78,7 +55,7 @@ fn what_held_is_told_once_when_its_stage_is_through() {
 #[test]
 fn a_run_that_ends_early_still_tells_what_held_and_what_failed_last() {
     let mut board = begun(&[HELM, KIND, KUBECTL]);
-    board.apply(&done(HELM, false), at(1));
+    board.apply(&done(HELM, "1.0", false), at(1));
     let failed = Event::StepFailed {
         step: KIND,
         id: "disk-full".to_owned(),
@@ -108,8 +85,8 @@ fn commands_and_single_lines_are_for_those_who_ask() {
     };
     let mut verbose = Board::new(true);
     assert_eq!((begun(&[HELM]).apply(&command, at(1)).len(), verbose.apply(&command, at(1)).len()), (0, 1));
-    verbose.apply(&planned(&[HELM]), at(0));
-    assert!(matches!(&verbose.apply(&done(HELM, false), at(1))[..], [Kept::Done { seconds: None, .. }]));
+    verbose.apply(&started(&[HELM]), at(0));
+    assert!(matches!(&verbose.apply(&done(HELM, "1.0", false), at(1))[..], [Kept::Done { seconds: None, .. }]));
 }
 
 /// Somebody who follows another process may have missed the beginning.
@@ -117,7 +94,7 @@ fn commands_and_single_lines_are_for_those_who_ask() {
 fn events_of_a_step_that_is_not_known_are_harmless() {
     let mut board = Board::new(false);
     board.apply(&Event::StepBytes { step: HELM, done: 1, total: None }, at(1));
-    board.apply(&Event::StepWaiting { step: HELM, reason: "x".to_owned() }, at(1));
-    board.apply(&done(HELM, true), at(1));
+    board.apply(&waiting(HELM, "x"), at(1));
+    board.apply(&done(HELM, "1.0", true), at(1));
     assert_eq!(board.running().count(), 0);
 }

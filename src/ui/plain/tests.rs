@@ -1,9 +1,8 @@
 //! The plain lines of events that a whole-program test cannot bring about.
 
+use super::super::made_up::{HELM, PLAIN, waiting};
 use super::*;
 use crate::step::StepId;
-
-const PLAIN: Look = Look { colour: false, unicode: true };
 
 fn at(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -11,16 +10,15 @@ fn at(seconds: u64) -> Duration {
 
 #[test]
 fn the_heartbeat_says_what_runs_since_when_and_how_far_it_is() {
-    let helm = StepId::Tool(crate::pins::Tool::Helm);
     let mut board = Board::new(false);
-    for step in [helm, StepId::Cluster, StepId::Chart, StepId::Docker] {
+    for step in [HELM, StepId::Cluster, StepId::Chart, StepId::Docker] {
         board.apply(&Event::StepStarted { step }, at(1));
     }
-    board.apply(&Event::StepWaiting { step: StepId::Cluster, reason: "the node\nis not ready".to_owned() }, at(70));
-    board.apply(&Event::StepQueued { step: StepId::Chart, behind: vec![helm] }, at(2));
+    board.apply(&waiting(StepId::Cluster, "the node\nis not ready"), at(70));
+    board.apply(&Event::StepQueued { step: StepId::Chart, behind: vec![HELM] }, at(2));
     for second in 60..=80 {
         let done = (second - 60) * 1_500_000;
-        board.apply(&Event::StepBytes { step: helm, done, total: Some(60_000_000) }, at(second));
+        board.apply(&Event::StepBytes { step: HELM, done, total: Some(60_000_000) }, at(second));
     }
     insta::assert_snapshot!(heartbeat(&board, at(80)).replace("; ", ";\n"), @r#"
     ..  still at it, 0 of 0: helm for 1 m 19 s: 30.0/60.0 MB, 1.5 MB/s, 20 s left;
@@ -50,6 +48,6 @@ fn commands_are_shown_to_those_who_ask_and_are_cleaned() {
 #[test]
 fn nothing_is_cut_however_long_it_is() {
     let reason = "long ".repeat(200);
-    let event = Event::StepWaiting { step: StepId::Docker, reason: reason.clone() };
+    let event = waiting(StepId::Docker, &reason);
     assert_eq!(in_lines(&event, false, PLAIN), [format!("..  docker: {}", reason.trim_end())]);
 }

@@ -1,19 +1,15 @@
-//! The board in lines that fit a width: those that move while the run goes on, and those that stay.
+//! The lines that move while a run goes on, as the board has them, in a width and a height.
 
 use std::time::Duration;
 
 use super::amount;
-use super::board::{Board, Doing, Held, Kept, Running, Transfer};
-use super::fit;
+use super::board::{Board, Doing, Running, Transfer};
 use super::look::{Look, Paint};
-use crate::event::RunEnd;
-use crate::step::{Stage, StepId};
+use super::words::{names, plural};
+use super::{fit, kept};
 
 /// A full turn of the spinner takes a second.
 const TURN: Duration = Duration::from_millis(100);
-
-/// Where the ids of the steps stand in a column of their own.
-const WIDE: usize = 60;
 
 /// A reason is given its time after so long.
 const SAID: Duration = Duration::from_secs(1);
@@ -28,14 +24,11 @@ const BAR: std::ops::RangeInclusive<usize> = 8..=30;
 const AMOUNT: usize = 14;
 const RATE: usize = 10;
 
-/// The column of the stage's name.
-const STAGE: usize = 11;
-
 /// The lines that move, at most `rows` of at most `width` columns each.
-pub(super) fn moving(board: &Board, now: Duration, (rows, width): (usize, usize), look: Look) -> Vec<String> {
+pub(super) fn lines(board: &Board, now: Duration, (rows, width): (usize, usize), look: Look) -> Vec<String> {
     let footer = look.paint(Paint::Dim, &fit::fit(&footer(board, now), width, look.ellipsis()));
     let mut last: Vec<String> = later(board, width, look).into_iter().chain([footer]).collect();
-    let held: Vec<String> = board.held().map(|(stage, steps)| held_so_far(stage, steps, width, look)).collect();
+    let held: Vec<String> = board.held().map(|(stage, steps)| kept::held_so_far(stage, steps, width, look)).collect();
     let running: Vec<&Running> = board.running().collect();
     if rows <= last.len() {
         return last.split_off(last.len() - rows.min(1));
@@ -44,7 +37,7 @@ pub(super) fn moving(board: &Board, now: Duration, (rows, width): (usize, usize)
     let mut lines = if held.len() + running.len() <= room { held } else { Vec::new() };
     let shown = if running.len() <= room { running.len() } else { room - 1 };
     let widest = running.iter().map(|running| running.step.as_str().len()).max().unwrap_or(0);
-    let label = if width < WIDE { 0 } else { widest };
+    let label = if width < kept::WIDE { 0 } else { widest };
     lines.extend(running[..shown].iter().map(|running| running_line(running, now, label, width, look)));
     if shown < running.len() {
         let more = format!("  +{} more", running.len() - shown);
@@ -170,117 +163,6 @@ pub(super) fn in_words(running: &Running, now: Duration) -> String {
         _ => "looking".to_owned(),
     };
     format!("{} for {time}: {words}", running.step)
-}
-
-/// The lines that stay, of at most `width` columns each. What may be long is wrapped if it is evidence, and cut if the
-/// other forms tell it in full.
-pub(super) fn kept(kept: &Kept, width: usize, look: Look) -> Vec<String> {
-    let cut = |text: &str| fit::fit(text, width, look.ellipsis());
-    match kept {
-        Kept::Heading { version, cluster } => {
-            vec![look.paint(Paint::Bold, &cut(&heading(version, cluster)))]
-        }
-        Kept::Done { step, detail, seconds } => {
-            let time = seconds.map_or_else(String::new, |seconds| format!(" ({})", amount::took(seconds)));
-            vec![marked(&look.paint(Paint::Good, look.good()), step.title(), &fit::clean(detail), &time, width, look)]
-        }
-        Kept::Held { stage, steps } => held(*stage, steps, width, look),
-        Kept::Failed { step, seconds } => {
-            let time = format!(" ({})", amount::took(*seconds));
-            vec![marked(&look.paint(Paint::Bad, look.bad()), step.title(), "", &time, width, look)]
-        }
-        Kept::Cancelled { steps } => vec![look.paint(Paint::Dim, &cut(&format!("- stopped: {}", names(steps))))],
-        Kept::Command { command, exit, seconds, output } => command_lines(command, *exit, *seconds, output)
-            .iter()
-            .map(|line| look.paint(Paint::Dim, &cut(line)))
-            .collect(),
-        Kept::Closing { end, changed, seconds } => fit::wrap(&closing(*end, *changed, *seconds), width),
-        Kept::Failure(told) => super::failure::lines(told, Some(width), look),
-    }
-}
-
-/// `✓ helm is installed and verified: 4.3.0 (1.2 s)`; where there is no room, the detail is cut before the time.
-fn marked(mark: &str, title: &str, detail: &str, time: &str, width: usize, look: Look) -> String {
-    let room = width.saturating_sub(2);
-    let title = fit::fit(title, room, look.ellipsis());
-    let colon = if detail.is_empty() { "" } else { ": " };
-    let room = room.saturating_sub(fit::columns(&title) + colon.len());
-    let time = if room >= time.len() { time } else { "" };
-    let detail = fit::fit(detail, room - time.len(), look.ellipsis());
-    let colon = if detail.is_empty() { "" } else { colon };
-    format!("{mark} {title}{colon}{}", look.paint(Paint::Dim, &format!("{detail}{time}")))
-}
-
-/// `✓ tools      helm 4.3.0; kind 0.33.0; …`: a stage's steps that held already.
-fn held(stage: Stage, steps: &[Held], width: usize, look: Look) -> Vec<String> {
-    let items: Vec<String> = steps.iter().map(item).collect();
-    let narrow = width < WIDE;
-    let label = if narrow { format!("{} ", stage.as_str()) } else { format!("{:<STAGE$}", stage.as_str()) };
-    let indent = if narrow { 2 } else { 2 + STAGE };
-    let rows = fit::wrap_items(&items, width.saturating_sub(2 + label.len()), width.saturating_sub(indent));
-    let lines = rows.iter().enumerate().map(|(place, row)| {
-        let row = look.paint(Paint::Dim, row);
-        match place {
-            0 => format!("{} {}", look.paint(Paint::Good, look.good()), format!("{label}{row}").trim_end()),
-            _ => format!("{:indent$}{row}", ""),
-        }
-    });
-    lines.collect()
-}
-
-/// The same in one line, while there are more to come.
-fn held_so_far(stage: Stage, steps: &[Held], width: usize, look: Look) -> String {
-    let mark = look.paint(Paint::Good, look.good());
-    if width <= 2 {
-        return mark;
-    }
-    let items = steps.iter().map(item).collect::<Vec<_>>().join("; ");
-    let label = format!("{:<STAGE$}", stage.as_str());
-    let items = fit::fit(&items, width.saturating_sub(2 + label.len()), look.ellipsis());
-    let label = fit::fit(&label, width.saturating_sub(2), "");
-    format!("{mark} {label}{}", look.paint(Paint::Dim, &items))
-}
-
-fn item(held: &Held) -> String {
-    format!("{} {}", held.step, fit::clean(&held.detail)).trim_end().to_owned()
-}
-
-/// A command as it was run, and what it printed if it did not end well.
-pub(super) fn command_lines(command: &str, exit: Option<i32>, seconds: f64, output: &[String]) -> Vec<String> {
-    let end = match exit {
-        Some(0) => String::new(),
-        Some(code) => format!("exit {code}, "),
-        None => "killed, ".to_owned(),
-    };
-    let first = format!("$ {} ({end}{})", fit::clean(command), amount::took(seconds));
-    let output = if exit == Some(0) { &[] } else { output };
-    let rest = output.iter().flat_map(|line| fit::clean_lines(line)).map(|line| format!("    {line}"));
-    std::iter::once(first).chain(rest).collect()
-}
-
-pub(super) fn heading(version: &str, cluster: &str) -> String {
-    format!("pgedge-bootstrap {version}, cluster {cluster:?}")
-}
-
-/// The last line of a run.
-pub(super) fn closing(end: RunEnd, changed: usize, seconds: f64) -> String {
-    let time = amount::took(seconds);
-    match (end, changed) {
-        (RunEnd::Done, 0) => format!("everything was there already ({time})"),
-        (RunEnd::Done, _) => {
-            format!("done, {changed} step{} made true ({time})", if changed == 1 { " was" } else { "s were" })
-        }
-        (RunEnd::Failed, _) => format!("stopped after {time}; running this again continues from here"),
-        (RunEnd::Interrupted, _) => format!("interrupted after {time}; running this again continues from here"),
-    }
-}
-
-pub(super) fn names(steps: &[StepId]) -> String {
-    steps.iter().map(|step| step.as_str()).collect::<Vec<_>>().join(", ")
-}
-
-pub(super) fn plural(number: usize) -> &'static str {
-    if number == 1 { "" } else { "s" }
 }
 
 #[cfg(test)]
