@@ -1,6 +1,9 @@
 //! What logs and pipes get: lines that stay, without control codes.
 
-use crate::support::{Ran, World};
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
+use crate::support::{Behaviour, Ran, World};
 
 /// A run of `tools` with these variables and arguments.
 fn run(world: &World, variables: &[(&str, &str)], more: &[&str]) -> Ran {
@@ -100,6 +103,22 @@ fn a_verbose_run_tells_more() {
         assert!(ran.stderr.contains(&format!("..  {tool}: looking\n")), "{tool}: {}", ran.stderr);
     }
     assert_eq!(run(&world, &[], &["-v", "-q"]).code, 2, "they contradict each other");
+}
+
+/// The server stalls for at most a minute, so this cannot wait for ever.
+#[test]
+fn after_fifteen_silent_seconds_a_line_says_what_runs() {
+    let world = World::new();
+    world.server.then(&world.kind(), [Behaviour::StallAfter(50_000)]);
+    let mut command = world.home.command(&world.arguments("tools", &[]));
+    let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let line = lines.find_map(|line| line.ok().filter(|line| line.contains("still at it"))).unwrap();
+    world.server.release();
+    assert!(line.contains("still at it, 3 of 4: kind for 1"), "{line}");
+    assert!(line.contains(" s: 50.0/200.1 kB, no bytes for 1"), "{line}");
+    assert_eq!(lines.count(), 2, "the end of kind, and of the run");
+    assert!(child.wait().unwrap().success());
 }
 
 /// `2>/dev/full`, `2>&-` and a pipe that nobody reads: the words are lost, the run is not.

@@ -44,6 +44,14 @@ impl Screen {
         let mut output = io::stderr().lock();
         // Somebody else has written, and removed the moving lines for it.
         let begins = !ACTIVE.load(Ordering::SeqCst);
+        let Some(picture) = self.picture(kept, moving, size, begins) else { return Ok(()) };
+        ACTIVE.store(!moving.is_empty(), Ordering::SeqCst);
+        output.write_all(picture.as_bytes())?;
+        output.flush()
+    }
+
+    /// What is to be written, if anything. `begins`: the cursor stands in an empty line, and nothing moves below it.
+    fn picture(&mut self, kept: &[String], moving: &[String], size: (usize, usize), begins: bool) -> Option<String> {
         let resized = !begins && self.size != size;
         self.pictures = self.pictures.wrapping_add(1);
         let all = begins
@@ -52,7 +60,7 @@ impl Screen {
             || moving.len() < self.shown.len()
             || self.pictures.is_multiple_of(REFRESH);
         if begins && moving.is_empty() && kept.is_empty() || !all && self.shown == moving {
-            return Ok(());
+            return None;
         }
         let mut picture = String::new();
         picture.push_str(if begins { HIDE_CURSOR } else { "" });
@@ -76,11 +84,9 @@ impl Screen {
         }
         picture.push_str(WRAP);
         picture.push_str(if moving.is_empty() { RESTORE } else { "" });
-        ACTIVE.store(!moving.is_empty(), Ordering::SeqCst);
         moving.clone_into(&mut self.shown);
         self.size = size;
-        output.write_all(picture.as_bytes())?;
-        output.flush()
+        Some(picture)
     }
 }
 
@@ -93,3 +99,7 @@ pub(in crate::ui) fn restore() {
         let _ = rustix::io::write(rustix::stdio::stderr(), RESTORE.as_bytes());
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests;
