@@ -28,6 +28,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tar", &["download"]),
     ("flate2", &["download", "kubernetes"]),
     ("kube", &["kubernetes", "verdict", "sql", "steps"]),
+    ("rustix", &["process", "lock", "steps", "ui"]),
     ("process::Command", &["process", "tools", "steps"]),
     ("tokio::process", &["process"]),
     ("std::process::exit", &[]),
