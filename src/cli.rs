@@ -165,6 +165,12 @@ pub(crate) struct Common {
     /// How to print: for people or for programs
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(crate) output: Output,
+    /// Show the programs that are run, and every step by itself
+    #[arg(long, short, conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
+    /// Show only failures and the result
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
     /// Where the tools are put
     #[arg(long, value_name = "DIRECTORY", env = "PGEDGE_BOOTSTRAP_BIN_DIR")]
     pub(crate) bin_dir: Option<PathBuf>,

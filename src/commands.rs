@@ -115,7 +115,8 @@ fn platform() -> Result<Platform> {
 fn reporter(common: &Common) -> Arc<dyn Reporter> {
     match common.output {
         Output::Json => ui::json(),
-        Output::Text => ui::text(),
+        Output::Text if common.quiet => ui::quiet(),
+        Output::Text => ui::text(common.verbose),
     }
 }
 

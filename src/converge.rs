@@ -39,9 +39,16 @@ pub(crate) struct Terms {
     /// The name of the cluster, for the reporters.
     pub(crate) cluster: String,
     /// The longest that the whole run may take. Each step has a deadline of its own besides.
-    pub(crate) deadline: Option<Duration>,
+    pub(crate) deadline: Option<Deadline>,
     /// Asks the run to end.
     pub(crate) stop: Stop,
+}
+
+/// When a run has to be over: so long after it began, which may be before the engine does.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Deadline {
+    pub(crate) began: tokio::time::Instant,
+    pub(crate) length: Duration,
 }
 
 /// How a run ended.
@@ -110,7 +117,7 @@ impl<'a, W: World> Engine<'a, W> {
         Self {
             world,
             plan,
-            limits: Limits::starting_now(terms.deadline),
+            limits: Limits::of_run(terms.deadline),
             reporter,
             waiting,
             running: JoinSet::new(),

@@ -70,20 +70,20 @@ impl Plan {
         vec![
             step(Docker),
             // What the cluster waits for comes first over the link, then what the chart waits for, and last what nothing
-            // waits for. The manifests and the chart are small.
+            // waits for. kind, the manifests and the chart are small.
             step(kind),
             step(cert_manager_manifest),
             step(cloudnative_pg_manifest),
             step(Chart),
             step(NodeImage).needs([Docker]),
-            step(helm).yields_to([kind, NodeImage]),
+            step(helm).yields_to([NodeImage]),
             // The cluster needs one tool and one image, not all of them.
             step(Cluster).needs([kind, NodeImage]),
             // While kind sets up Kubernetes in the nodes, they pull already, and the API answers before all is ready.
             step(Api).needs([kind, NodeImage]),
             step(Images).needs([kind, NodeImage]),
-            step(kubectl).yields_to([NodeImage, helm, Images]),
-            step(kubectl_cnpg).yields_to([NodeImage, helm, Images]),
+            step(kubectl).yields_to([NodeImage, Images]),
+            step(kubectl_cnpg).yields_to([NodeImage, Images]),
             step(cert_manager).needs([Api, cert_manager_manifest]),
             step(cloudnative_pg).needs([Api, cloudnative_pg_manifest]),
             // The chart's objects pass through both webhooks.

@@ -46,6 +46,8 @@ impl World for Context {
     }
 
     async fn apply(&self, step: StepId, reporter: &StepReporter) -> Result<()> {
+        #[cfg(debug_assertions)]
+        break_down_if_told(step);
         match step {
             // Nothing here starts an engine: observing it is all, and what is missing has ended the run already.
             StepId::Docker => Ok(()),
@@ -62,5 +64,14 @@ impl World for Context {
             StepId::Replication => replication::apply(self, reporter).await,
             StepId::Proof => replication::prove(self, reporter).await,
         }
+    }
+}
+
+/// What a defect looks like to a person is tested with one that is made on purpose, in builds for development only.
+#[cfg(debug_assertions)]
+#[expect(clippy::panic, reason = "to panic is what it is for")]
+fn break_down_if_told(step: StepId) {
+    if std::env::var("PGEDGE_BOOTSTRAP_BREAK_DOWN_AT").is_ok_and(|wanted| wanted == step.as_str()) {
+        panic!("told to break down at {step}");
     }
 }

@@ -1,34 +1,50 @@
-//! How a run looks. The only place that writes to the terminal, and the only one that knows indicatif.
+//! How a run looks. The only place that writes to the terminal, and the only one that knows console.
 
+mod amount;
+mod board;
 mod failure;
+mod fit;
 mod journal;
 mod json;
+mod kept;
+mod look;
+#[cfg(test)]
+mod made_up;
+mod moving;
 mod plain;
+mod quiet;
 mod status_file;
 mod terminal;
 mod timeline;
+mod words;
 
 use std::io::{self, Write as _};
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use anyhow::Result;
 
 use crate::event::{Event, Reporter, Stamped};
 use crate::run_state::{HEARTBEAT, RunState};
 
-/// For people: lines that move on a terminal, lines that stay elsewhere. On the standard error.
-pub(crate) fn text() -> Arc<dyn Reporter> {
-    if console::Term::stderr().features().is_attended() && std::env::var_os("TERM").is_none_or(|term| term != "dumb") {
-        Arc::new(terminal::Terminal::new())
-    } else {
-        Arc::new(plain::Plain::new())
+/// For people: lines that move on a terminal, lines that stay elsewhere. On the standard error. `verbose` shows the
+/// programs that were run, too.
+pub(crate) fn text(verbose: bool) -> Arc<dyn Reporter> {
+    let look = look::here();
+    match look::form() {
+        look::Form::Terminal => Arc::new(terminal::Terminal::new(look, verbose)),
+        look::Form::Plain => Arc::new(plain::Plain::new(look, verbose)),
     }
+}
+
+/// For people who want to know only what went wrong, and how it ended.
+pub(crate) fn quiet() -> Arc<dyn Reporter> {
+    Arc::new(quiet::Quiet::new(look::here()))
 }
 
 /// For programs: one JSON object per event, on the standard output.
 pub(crate) fn json() -> Arc<dyn Reporter> {
-    Arc::new(json::Json)
+    Arc::new(json::Json::default())
 }
 
 /// For commands whose result says everything.
@@ -71,6 +87,10 @@ pub(crate) fn record(logs: &Path, status: &Path, cluster: &str, command: &str, h
         say(&format!("warning: this run has no log, and goes on: {error:#}\n"));
     }
     let journal = journal.ok();
+    if let Some(journal) = &journal {
+        // A process has one run.
+        let _ = LOG.set(journal.path().to_owned());
+    }
     let run = RunState::new(cluster, command, journal.as_ref().map(|journal| journal.path().to_owned()));
     let status = status_file::StatusFile::begin(status, run, HEARTBEAT, has_lock, journal.is_none());
     // The log first: whoever reads in the status file that the run has ended finds the end in the log.
@@ -85,11 +105,15 @@ pub(crate) fn record(logs: &Path, status: &Path, cluster: &str, command: &str, h
 /// # Errors
 /// [`ReaderWentAway`], which `main` takes for a good end, and those of a full disk.
 pub(crate) fn print(text: &str) -> Result<()> {
-    let mut output = io::stdout().lock();
-    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+    match write(text) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(ReaderWentAway.into()),
         written => written.map_err(crate::failure::from_io),
     }
+}
+
+fn write(text: &str) -> io::Result<()> {
+    let mut output = io::stdout().lock();
+    output.write_all(text.as_bytes()).and_then(|()| output.flush())
 }
 
 /// `pgedge-bootstrap versions | head`: nobody reads the rest, which is no error of ours.
@@ -106,35 +130,64 @@ impl std::error::Error for ReaderWentAway {}
 
 /// Writes words for a person to the standard error. If nobody reads them, nothing is lost.
 pub(crate) fn say(text: &str) {
-    let _ = io::stderr().lock().write_all(text.as_bytes());
+    let mut output = io::stderr().lock();
+    restore_terminal();
+    let _ = output.write_all(text.as_bytes());
+}
+
+/// Writes a paragraph for a person to the standard error, in lines that fit the terminal.
+pub(crate) fn say_paragraph(text: &str) {
+    let (_, columns) = look::terminal_size();
+    say(&(fit::wrap(text, columns).join("\n") + "\n"));
+}
+
+/// Removes what moves on the terminal and shows the cursor again, if a run has hidden it: for a panic, and before a hard
+/// exit. May be called from any thread.
+pub(crate) fn restore_terminal() {
+    terminal::restore();
 }
 
 /// Tells a failure, of this run or of another one.
 pub(crate) fn say_failure(id: &str, summary: &str, evidence: &[String], hint: &str) {
-    say(&failure::lines(id, summary, evidence, hint));
+    let (id, summary) = (id.to_owned(), summary.to_owned());
+    say_told(&board::Told { id, summary, evidence: evidence.to_vec(), hint: hint.to_owned() });
 }
 
 /// Tells an error that ended the program, where no reporter has told it.
 pub(crate) fn say_error(error: &anyhow::Error) {
-    match crate::failure::of(error) {
-        Some(found) => say_failure(found.id().as_str(), found.summary(), found.seen(), &found.advice()),
-        None => say(&failure::lines(
-            "unexpected",
-            &format!("{error:#}"),
-            &[],
-            "this is a defect of pgedge-bootstrap: please report it with this output",
-        )),
-    }
+    let told = match crate::failure::of(error) {
+        Some(found) => board::Told {
+            id: found.id().as_str().to_owned(),
+            summary: found.summary().to_owned(),
+            evidence: found.seen().to_vec(),
+            hint: found.advice(),
+        },
+        None => board::Told {
+            id: "unexpected".to_owned(),
+            summary: format!("{error:#}"),
+            evidence: Vec::new(),
+            hint: "this is a defect of pgedge-bootstrap: please report it with this output".to_owned(),
+        },
+    };
+    say_told(&told);
 }
 
-/// Tells a panic: a defect, with the place in the source that a report needs.
+/// The log of this process's run: what a report of a defect needs.
+static LOG: OnceLock<PathBuf> = OnceLock::new();
+
+/// Tells a panic: a defect, with the place in the source and the log that a report needs.
 pub(crate) fn say_defect(panic: &std::panic::PanicHookInfo<'_>) {
     let what = panic.payload_as_str().unwrap_or("no message");
     let place = panic.location().map(|place| format!("at {place}"));
-    say(&failure::lines(
-        "defect",
-        &format!("pgedge-bootstrap {} broke down: {what}", env!("CARGO_PKG_VERSION")),
-        place.as_slice(),
-        "please report this with the output above; running the same command again continues from here",
-    ));
+    let log = LOG.get().map(|log| format!("the log of this run: {}", log.display()));
+    say_told(&board::Told {
+        id: "defect".to_owned(),
+        summary: format!("pgedge-bootstrap {} broke down: {what}", env!("CARGO_PKG_VERSION")),
+        evidence: place.into_iter().chain(log).collect(),
+        hint: "please report this with the log; running the same command again continues from here".to_owned(),
+    });
+}
+
+fn say_told(told: &board::Told) {
+    say(&(failure::lines(told, None, look::here()).join("\n") + "\n"));
 }

@@ -41,7 +41,7 @@ pub(super) async fn run(arguments: &Down) -> Result<Verdict> {
             ));
         }
     }
-    if arguments.common.output == Output::Text {
+    if arguments.common.output == Output::Text && !arguments.common.quiet {
         for what in &removed {
             ui::say(&format!("removing {what}\n"));
         }
@@ -63,6 +63,7 @@ pub(super) async fn run(arguments: &Down) -> Result<Verdict> {
     }
     match arguments.common.output {
         Output::Json => ui::print(&format!("{}\n", json!({"schema": 1, "removed": removed})))?,
+        Output::Text if arguments.common.quiet => {}
         Output::Text if removed.is_empty() => {
             ui::say(&format!("nothing of cluster {cluster:?} is here\n"));
         }

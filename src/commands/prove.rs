@@ -18,7 +18,7 @@ pub(super) async fn run(arguments: &Prove, stop: &Stop) -> Result<Verdict> {
     let context = Arc::new(super::context(common, Some(&arguments.shape))?);
     let _lock = RunLock::take(&context.places.state, "prove").await?;
     // With JSON the one object that is printed is the matrix, and a failure goes where failures go.
-    let reporter = if common.output == Output::Json { ui::silent() } else { ui::text() };
+    let reporter = if common.output == Output::Json { ui::silent() } else { super::reporter(common) };
     let run = Run { context: &context, plan: Plan::proof(), deadline: None, reporter, stop };
     match common.output {
         Output::Json => {

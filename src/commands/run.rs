@@ -1,13 +1,12 @@
 //! What the commands share that run the engine: one run at a time, and the words at its end.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Result;
 
 use super::Verdict;
 use crate::context::Context;
-use crate::converge::{Outcome, Terms, converge};
+use crate::converge::{Deadline, Outcome, Terms, converge};
 use crate::event::{Reporter, RunEnd};
 use crate::plan::Plan;
 use crate::stop::Stop;
@@ -17,7 +16,7 @@ use crate::ui;
 pub(super) struct Run<'a> {
     pub(super) context: &'a Arc<Context>,
     pub(super) plan: Plan,
-    pub(super) deadline: Option<Duration>,
+    pub(super) deadline: Option<Deadline>,
     pub(super) reporter: Arc<dyn Reporter>,
     pub(super) stop: &'a Stop,
 }
@@ -40,7 +39,7 @@ impl Run<'_> {
         match outcome.end {
             RunEnd::Done => return Ok(Verdict::Good),
             RunEnd::Interrupted => {
-                ui::say(&interrupted(&outcome, planned, &flag));
+                ui::say_paragraph(&interrupted(&outcome, planned, &flag));
                 return Ok(Verdict::Interrupted);
             }
             RunEnd::Failed => {}
@@ -63,8 +62,7 @@ fn interrupted(outcome: &Outcome, planned: usize, flag: &str) -> String {
         cancelled => (format!(", stopped in the middle of {}", stopped.join(", ")), planned - held - cancelled),
     };
     format!(
-        "\ninterrupted: {held} of {planned} steps hold{stopped}, {left} not begun.\nThe programs of this run were ended; \
-         partial downloads are kept. The same command again goes on from here;\n`pgedge-bootstrap down{flag}` removes \
-         what was made so far.\n"
+        "{held} steps of {planned} hold{stopped}, {left} not begun. The programs of this run were ended, and partial downloads are \
+         kept: the same command again goes on from here. `pgedge-bootstrap down{flag}` removes what was made so far."
     )
 }

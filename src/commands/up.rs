@@ -1,13 +1,13 @@
 //! `up`: everything, to the proof.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use anyhow::Result;
 
 use super::run::Run;
 use super::{Verdict, turn};
 use crate::cli::{Output, Up};
+use crate::converge::Deadline;
 use crate::plan::Plan;
 use crate::step::Stage;
 use crate::stop::Stop;
@@ -20,7 +20,7 @@ pub(super) async fn run(arguments: &Up, stop: &Stop) -> Result<Verdict> {
     if arguments.dry_run {
         return super::dry_run::run(&context, &Plan::until(arguments.until), common.output).await;
     }
-    let began = Instant::now();
+    let began = tokio::time::Instant::now();
     let lock = tokio::select! {
         lock = turn::take(&context, common, arguments.deadline) => lock?,
         () = stop.asked() => return Ok(Verdict::Interrupted),
@@ -28,7 +28,7 @@ pub(super) async fn run(arguments: &Up, stop: &Stop) -> Result<Verdict> {
     for program in &lock.ended {
         ui::say(&format!("ended what a killed run had left: {program}\n"));
     }
-    let deadline = arguments.deadline.map(|deadline| deadline.saturating_sub(began.elapsed()));
+    let deadline = arguments.deadline.map(|length| Deadline { began, length });
     let reporter = super::recorded(&context, common, "up", true, page);
     let run = Run { context: &context, plan: Plan::until(arguments.until), deadline, reporter, stop };
     let verdict = run.verdict().await?;
@@ -36,7 +36,9 @@ pub(super) async fn run(arguments: &Up, stop: &Stop) -> Result<Verdict> {
         if let Some(matrix) = context.proof.get() {
             ui::print(&matrix.table())?;
         }
-        ui::say(&next(arguments.until, &super::cluster_flag(common)));
+        if !common.quiet {
+            ui::say(&next(arguments.until, &super::cluster_flag(common)));
+        }
     }
     Ok(verdict)
 }

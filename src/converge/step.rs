@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::World;
+use super::{Deadline, World};
 use crate::event::{Event, Reporter, RunningStep, StepReporter};
 use crate::failure::{Failure, FailureId};
 use crate::step::{Observation, StepId};
@@ -40,8 +40,8 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    pub(super) fn starting_now(run: Option<Duration>) -> Self {
-        Self { run: run.map(|length| (Instant::now() + length, length)) }
+    pub(super) fn of_run(deadline: Option<Deadline>) -> Self {
+        Self { run: deadline.map(|deadline| (deadline.began + deadline.length, deadline.length)) }
     }
 
     /// Does the work of a step until the step's own deadline, which begins now, or the run's, whichever is earlier.

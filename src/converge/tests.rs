@@ -193,8 +193,9 @@ async fn a_run_that_is_asked_to_stop_stops_and_says_what_it_left() {
 #[tokio::test(start_paused = true)]
 async fn the_deadline_of_the_run_ends_whatever_runs_then() {
     let world = Simulation::new([(A, Behaviour::NeverEnds), (B, Behaviour::NeverEnds)]);
-    let terms = Terms { deadline: Some(Duration::from_secs(30)), ..terms() };
     let started = tokio::time::Instant::now();
+    let deadline = Deadline { began: started, length: Duration::from_secs(30) };
+    let terms = Terms { deadline: Some(deadline), ..terms() };
     let steps = [A, B].map(|id| Step { id, needs: vec![], yields_to: vec![] });
     let (outcome, _) = run_on(&world, &Plan::of(steps.to_vec()), &terms).await;
     assert_eq!(ids(&outcome), [(A, Some(FailureId::RunDeadline)), (B, Some(FailureId::RunDeadline))]);

@@ -1,8 +1,15 @@
 //! One JSON object per event and line, as `docs/events.md` describes them.
 
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use crate::event::{Event, Reporter, Stamped};
 
-pub(super) struct Json;
+/// Whether the events can no longer be written. A line may have been cut in the middle then, so none follows it.
+#[derive(Default)]
+pub(super) struct Json {
+    broken: AtomicBool,
+}
 
 impl Reporter for Json {
     fn report(&self, event: &Event) {
@@ -10,9 +17,17 @@ impl Reporter for Json {
     }
 
     fn replay(&self, stamped: &Stamped) {
-        // An event is plain data, and a reader that went away must not stop the run.
-        if let Ok(line) = serde_json::to_string(stamped) {
-            let _ = super::print(&format!("{line}\n"));
+        // An event is plain data, which can always be written as JSON.
+        let Ok(line) = serde_json::to_string(stamped) else { return };
+        if self.broken.load(Ordering::Relaxed) {
+            return;
+        }
+        // A reader that went away, or a disk that is full, does not stop the run: its exit code tells how it ended.
+        if let Err(error) = super::write(&format!("{line}\n"))
+            && !self.broken.swap(true, Ordering::Relaxed)
+            && error.kind() != io::ErrorKind::BrokenPipe
+        {
+            super::say(&format!("the events can no longer be written: {error}; the run goes on\n"));
         }
     }
 }

@@ -1,101 +1,68 @@
 //! One line per event, without control codes: for logs, pipes and dumb terminals. While nothing happens, a line every
-//! fifteen seconds says what is being waited for.
+//! fifteen seconds says what runs, since when, and what it waits for.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::board::{Board, Kept};
+use super::look::{Look, Paint};
+use super::{amount, failure, fit, moving, words};
 use crate::event::{Event, Reporter};
-use crate::step::StepId;
 
 /// Silence that is longer than this makes people think of a hang.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
 pub(super) struct Plain {
     shared: Arc<Shared>,
+    verbose: bool,
 }
 
 struct Shared {
     state: Mutex<State>,
     ended: Condvar,
+    look: Look,
+    started: Instant,
 }
 
 struct State {
-    started: Instant,
+    board: Board,
     last_line: Instant,
-    running: BTreeMap<StepId, (Instant, String)>,
     over: bool,
 }
 
 impl Plain {
-    pub(super) fn new() -> Self {
-        let now = Instant::now();
-        let state = State { started: now, last_line: now, running: BTreeMap::new(), over: false };
-        let shared = Arc::new(Shared { state: Mutex::new(state), ended: Condvar::new() });
+    pub(super) fn new(look: Look, verbose: bool) -> Self {
+        let started = Instant::now();
+        let state = State { board: Board::new(verbose), last_line: started, over: false };
+        let shared = Arc::new(Shared { state: Mutex::new(state), ended: Condvar::new(), look, started });
         let watched = Arc::clone(&shared);
         std::thread::spawn(move || beat(&watched));
-        Self { shared }
+        Self { shared, verbose }
     }
 }
 
 impl Reporter for Plain {
     fn report(&self, event: &Event) {
-        let mut state = self.shared.state();
-        match event {
-            Event::RunStarted { version, cluster, steps, .. } => {
-                state.line(&format!(
-                    "pgedge-bootstrap {version}, cluster {cluster:?}, {} step{}",
-                    steps.len(),
-                    if steps.len() == 1 { "" } else { "s" }
-                ));
-            }
-            Event::StepStarted { step } => drop(state.running.insert(*step, (Instant::now(), String::new()))),
-            Event::StepWaiting { step, reason } => {
-                if let Some((_, last)) = state.running.get_mut(step) {
-                    last.clone_from(reason);
-                }
-                state.line(&format!("..  {step}: {reason}"));
-            }
-            // A line for every chunk would be noise; the heartbeat tells how far it is.
-            Event::StepBytes { step, done, total } => {
-                if let Some((_, last)) = state.running.get_mut(step) {
-                    *last = match total {
-                        Some(total) => format!("{} of {} MB", done / 1_000_000, total / 1_000_000),
-                        None => format!("{} MB", done / 1_000_000),
-                    };
-                }
-            }
-            Event::StepDone { step, detail, changed, seconds } => {
-                state.running.remove(step);
-                let took = if *changed { format!(" ({seconds:.1} s)") } else { String::new() };
-                state.line(&format!("ok  {}: {detail}{took}", step.title()));
-            }
-            Event::StepFailed { step, id, summary, evidence, hint, seconds } => {
-                state.running.remove(step);
-                state.line(&format!("no  {} ({seconds:.1} s)", step.title()));
-                super::say(&super::failure::lines(id, summary, evidence, hint));
-            }
-            Event::StepCancelled { step, seconds } => {
-                state.running.remove(step);
-                state.line(&format!("--  stopped: {} ({seconds:.1} s)", step.title()));
-            }
-            Event::StepQueued { .. }
-            | Event::StepApplying { .. }
-            | Event::CommandEnded { .. }
-            | Event::Proof { .. } => {}
-            Event::RunFinished { ok, changed, seconds, .. } => {
-                state.over = true;
-                self.shared.ended.notify_all();
-                state.line(&super::terminal::closing(*ok, *changed, *seconds));
-            }
+        let shared = &self.shared;
+        let mut state = shared.state();
+        let kept = state.board.apply(event, shared.started.elapsed());
+        for line in in_lines(event, self.verbose, shared.look) {
+            shared.say(&mut state, &line);
         }
+        if matches!(event, Event::RunFinished { .. }) {
+            state.over = true;
+            shared.ended.notify_all();
+        }
+        say_failures(&kept, shared.look);
     }
 }
 
 impl Drop for Plain {
     fn drop(&mut self) {
-        self.shared.state().over = true;
+        let mut state = self.shared.state();
+        state.over = true;
         self.shared.ended.notify_all();
+        say_failures(&state.board.conclude(None), self.shared.look);
     }
 }
 
@@ -103,12 +70,57 @@ impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn say(&self, state: &mut State, line: &str) {
+        state.last_line = Instant::now();
+        super::say(&format!("{:>7.1} s  {line}\n", self.started.elapsed().as_secs_f64()));
+    }
 }
 
-impl State {
-    fn line(&mut self, text: &str) {
-        self.last_line = Instant::now();
-        super::say(&format!("{:>7.1} s  {text}\n", self.started.elapsed().as_secs_f64()));
+/// What an event reads as, without the time: none, one line, or, for a command's output, several.
+fn in_lines(event: &Event, verbose: bool, look: Look) -> Vec<String> {
+    let waits = |text: String| vec![format!("{}  {text}", look.paint(Paint::Dim, ".."))];
+    let dim = |text: &str| look.paint(Paint::Dim, text);
+    match event {
+        Event::RunStarted { version, cluster, steps, .. } => {
+            let many = steps.len();
+            let line = format!("{}, {many} step{}", words::heading(version, cluster), words::plural(many));
+            vec![look.paint(Paint::Bold, &line)]
+        }
+        Event::StepStarted { step } if verbose => waits(format!("{step}: looking")),
+        Event::StepQueued { step, behind } => waits(format!("{step}: later, after {}", words::names(behind))),
+        Event::StepApplying { step, detail, .. } => waits(format!("{step}: {}", fit::clean(detail))),
+        Event::StepWaiting { step, reason } => waits(format!("{step}: {}", fit::clean(reason))),
+        Event::StepDone { step, detail, changed, seconds } => {
+            let time = if *changed { format!(" ({})", amount::took(*seconds)) } else { String::new() };
+            let (mark, detail) = (look.paint(Paint::Good, "ok"), fit::clean(detail));
+            vec![format!("{mark}  {}: {}", step.title(), dim(&format!("{detail}{time}")))]
+        }
+        Event::StepFailed { step, seconds, .. } => {
+            let (mark, time) = (look.paint(Paint::Bad, "no"), dim(&format!("({})", amount::took(*seconds))));
+            vec![format!("{mark}  {} {time}", step.title())]
+        }
+        Event::StepCancelled { step, seconds } => {
+            vec![dim(&format!("--  stopped: {} ({})", step.title(), amount::took(*seconds)))]
+        }
+        Event::CommandEnded { command, exit, seconds, output, .. } if verbose => {
+            let told = words::command_lines(command, *exit, *seconds, output);
+            told.iter().map(|line| dim(&format!("    {line}"))).collect()
+        }
+        Event::RunFinished { end, changed, seconds, .. } => vec![words::closing(*end, *changed, *seconds)],
+        // A line for every chunk would be noise; the heartbeat tells how far it is.
+        Event::StepBytes { .. } | Event::StepStarted { .. } | Event::CommandEnded { .. } | Event::Proof { .. } => {
+            Vec::new()
+        }
+    }
+}
+
+/// The errors of a run, at its end. Without the time: they are to be copied.
+pub(super) fn say_failures(kept: &[Kept], look: Look) {
+    for kept in kept {
+        if let Kept::Failure(told) = kept {
+            super::say(&(failure::lines(told, None, look).join("\n") + "\n"));
+        }
     }
 }
 
@@ -117,19 +129,23 @@ fn beat(shared: &Shared) {
     let mut state = shared.state();
     while !state.over {
         let silent = state.last_line.elapsed();
-        if silent >= HEARTBEAT {
-            let running: Vec<String> = state
-                .running
-                .iter()
-                .map(|(step, (since, last))| {
-                    let detail = if last.is_empty() { String::new() } else { format!(", {last}") };
-                    format!("{step} for {} s{detail}", since.elapsed().as_secs())
-                })
-                .collect();
-            state.line(&format!("..  still at it: {}", running.join("; ")));
-        } else {
-            let wait = HEARTBEAT - silent;
+        if let Some(wait) = HEARTBEAT.checked_sub(silent).filter(|wait| !wait.is_zero()) {
             state = shared.ended.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0;
+        } else {
+            let line = heartbeat(&state.board, shared.started.elapsed());
+            shared.say(&mut state, &shared.look.paint(Paint::Dim, &line));
         }
     }
 }
+
+/// `..  still at it, 3 of 17: helm for 12 s: 12.3/18.9 MB, 2.1 MB/s, 3 s left; later: kubectl`
+fn heartbeat(board: &Board, now: Duration) -> String {
+    let running = board.running().map(|running| moving::in_words(running, now));
+    let later = board.queued().into_iter().map(|(_, steps)| format!("later: {}", words::names(&steps)));
+    let parts: Vec<String> = running.chain(later).collect();
+    let (ended, planned) = board.progress();
+    format!("..  still at it, {ended} of {planned}: {}", parts.join("; "))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,120 +1,118 @@
-//! A terminal: one moving line for each running step, and a line that stays for each finished one.
+//! A terminal: a line that moves for each running step, and a line that stays for each finished one.
+//!
+//! Events are only noted where they happen; one thread draws, ten times a second. So a step never waits for a
+//! terminal, be it slow, held by Ctrl-S or gone.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+mod screen;
 
-use console::style;
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
+use super::board::{Board, Kept};
+use super::look::Look;
+use super::{kept, look, moving};
 use crate::event::{Event, Reporter};
-use crate::step::StepId;
+use screen::Screen;
 
-const REDRAW: Duration = Duration::from_millis(120);
+pub(super) use screen::restore;
+
+/// Between two pictures.
+const REDRAW: Duration = Duration::from_millis(100);
+
+/// How long the end of a run waits for its last picture. A terminal that is held takes none.
+const LAST_PICTURE: Duration = Duration::from_secs(2);
 
 pub(super) struct Terminal {
-    lines: MultiProgress,
-    running: Mutex<BTreeMap<StepId, ProgressBar>>,
+    shared: Arc<Shared>,
+    started: Instant,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    /// The run is over, or its last picture was drawn.
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    board: Board,
+    /// What stays and was not drawn yet.
+    kept: Vec<Kept>,
+    over: bool,
+    drawn: bool,
 }
 
 impl Terminal {
-    pub(super) fn new() -> Self {
-        Self { lines: MultiProgress::new(), running: Mutex::default() }
+    pub(super) fn new(look: Look, verbose: bool) -> Self {
+        let state = State { board: Board::new(verbose), ..State::default() };
+        let shared = Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() });
+        let (drawn, started) = (Arc::clone(&shared), Instant::now());
+        std::thread::spawn(move || draw(&drawn, started, look));
+        Self { shared, started }
     }
 
-    fn running(&self) -> MutexGuard<'_, BTreeMap<StepId, ProgressBar>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A line that stays, above the moving ones.
-    fn line(&self, text: &str) {
-        // A terminal that went away loses nothing: the run goes on.
-        let _ = self.lines.println(text);
-    }
-
-    fn remove(&self, step: StepId) {
-        if let Some(bar) = self.running().remove(&step) {
-            bar.finish_and_clear();
-        }
+    /// Lets the last picture be drawn, and waits for it.
+    fn finish(&self) {
+        let mut state = self.shared.state();
+        state.over = true;
+        self.shared.changed.notify_all();
+        // Whether it was drawn or the terminal takes nothing: the run ends.
+        let _ = self.shared.changed.wait_timeout_while(state, LAST_PICTURE, |state| !state.drawn);
     }
 }
 
 impl Reporter for Terminal {
     fn report(&self, event: &Event) {
-        match event {
-            Event::RunStarted { version, cluster, .. } => {
-                self.line(&format!("pgedge-bootstrap {version}, cluster {cluster:?}"));
-            }
-            Event::StepStarted { step } => {
-                let bar = self.lines.add(ProgressBar::no_length());
-                bar.set_style(spinner());
-                bar.set_message(step.title());
-                bar.enable_steady_tick(REDRAW);
-                self.running().insert(*step, bar);
-            }
-            Event::StepWaiting { step, reason } => {
-                if let Some(bar) = self.running().get(step) {
-                    bar.set_style(spinner());
-                    bar.set_message(format!("{step}: {reason}"));
-                }
-            }
-            Event::StepBytes { step, done, total } => {
-                if let Some(bar) = self.running().get(step) {
-                    if let Some(total) = total
-                        && bar.length() != Some(*total)
-                    {
-                        bar.set_length(*total);
-                        bar.set_style(bytes());
-                        bar.set_message(step.to_string());
-                    }
-                    bar.set_position(*done);
-                }
-            }
-            Event::StepDone { step, detail, changed, seconds } => {
-                self.remove(*step);
-                let took =
-                    if *changed { format!(" {}", style(format!("{seconds:.1} s")).dim()) } else { String::new() };
-                self.line(&format!(
-                    "{} {}: {}",
-                    style("✓").green(),
-                    step.title(),
-                    style(format!("{detail}{took}")).dim()
-                ));
-            }
-            Event::StepFailed { step, id, summary, evidence, hint, seconds } => {
-                self.remove(*step);
-                self.line(&format!("{} {} {}", style("✗").red(), step.title(), style(format!("{seconds:.1} s")).dim()));
-                self.line(super::failure::lines(id, summary, evidence, hint).trim_end());
-            }
-            Event::StepCancelled { step, .. } => {
-                self.remove(*step);
-                self.line(&format!("{} stopped: {}", style("-").yellow(), step.title()));
-            }
-            Event::StepQueued { .. }
-            | Event::StepApplying { .. }
-            | Event::CommandEnded { .. }
-            | Event::Proof { .. } => {}
-            Event::RunFinished { ok, changed, seconds, .. } => self.line(&closing(*ok, *changed, *seconds)),
+        let mut state = self.shared.state();
+        let kept = state.board.apply(event, self.started.elapsed());
+        state.kept.extend(kept);
+        drop(state);
+        if matches!(event, Event::RunFinished { .. }) {
+            self.finish();
         }
     }
 }
 
-/// The last line of a run.
-pub(super) fn closing(ok: bool, changed: usize, seconds: f64) -> String {
-    match (ok, changed) {
-        (true, 0) => format!("everything was there already ({seconds:.1} s)"),
-        (true, 1) => format!("done, 1 step was made true ({seconds:.1} s)"),
-        (true, _) => format!("done, {changed} steps were made true ({seconds:.1} s)"),
-        (false, _) => format!("stopped after {seconds:.1} s; running this again continues from here"),
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let kept = self.shared.state().board.conclude(None);
+        self.shared.state().kept.extend(kept);
+        self.finish();
     }
 }
 
-fn spinner() -> ProgressStyle {
-    ProgressStyle::with_template("{spinner:.cyan} {wide_msg} {elapsed:.dim}")
-        .unwrap_or_else(|_| ProgressStyle::default_spinner())
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-fn bytes() -> ProgressStyle {
-    ProgressStyle::with_template("{spinner:.cyan} {msg:<24} {bar:24.cyan/dim} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta:.dim}")
-        .unwrap_or_else(|_| ProgressStyle::default_bar())
+/// Draws until the run is over or the terminal is gone.
+fn draw(shared: &Shared, started: Instant, look: Look) {
+    let mut screen = Screen::new();
+    let mut state = shared.state();
+    loop {
+        let size = look::terminal_size();
+        // The last column stays free: a terminal that has filled it wraps, or not, as it likes.
+        let width = size.1.saturating_sub(1).max(1);
+        let over = state.over;
+        let kept: Vec<String> =
+            std::mem::take(&mut state.kept).iter().flat_map(|kept| kept::lines(kept, width, look)).collect();
+        let moving = match over {
+            true => Vec::new(),
+            false => moving::lines(&state.board, started.elapsed(), (size.0.saturating_sub(1), width), look),
+        };
+        drop(state);
+        // A terminal that went away loses nothing: the run goes on.
+        let gone = screen.show(&kept, &moving, size).is_err();
+        state = shared.state();
+        if gone || over && state.kept.is_empty() {
+            state.drawn = true;
+            shared.changed.notify_all();
+            return;
+        }
+        if !state.over {
+            state = shared.changed.wait_timeout(state, REDRAW).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
 }

@@ -39,7 +39,6 @@ const FLOORS: &[&[&str]] = &[
 /// Names from outside and the modules that may use them.
 const HOMES: &[(&str, &[&str])] = &[
     ("clap", &["cli", "main", "commands"]),
-    ("indicatif", &["ui"]),
     ("console", &["ui"]),
     ("regex", &["redact"]),
     ("reqwest", &["download"]),
@@ -47,6 +46,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tar", &["download"]),
     ("flate2", &["download", "kubernetes"]),
     ("kube", &["kubernetes", "verdict", "sql", "steps"]),
+    ("rustix", &["identity", "process", "lock", "steps", "ui"]),
     ("process::Command", &["process", "tools", "steps"]),
     ("tokio::process", &["process"]),
     ("std::process::exit", &[]),

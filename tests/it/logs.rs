@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::downloads::World;
+use crate::support::World;
 use crate::support::{Behaviour, Home};
 
 fn folder(home: &Home) -> PathBuf {

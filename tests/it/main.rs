@@ -15,8 +15,14 @@ mod pins;
 
 // Where the time of a run went: the page, and how a browser shows it.
 mod timings;
+// How a run ends before its time, and two runs beside each other.
+mod endings;
 // What a run leaves for other processes: its log, its status, and who waits for it.
 mod logs;
 mod wait;
+// What a run looks like: the lines that stay, the events for programs, and the screen of a terminal.
+mod json;
+mod plain;
+mod terminal;
 
 mod support;

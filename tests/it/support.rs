@@ -3,12 +3,16 @@
 
 mod browser;
 mod server;
+mod terminal;
+mod world;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 pub(crate) use browser::Browser;
 pub(crate) use server::{Behaviour, Server};
+pub(crate) use terminal::Terminal;
+pub(crate) use world::{TOOLS, World, program};
 
 /// A HOME that is removed again.
 pub(crate) struct Home {

@@ -6,8 +6,8 @@ use std::process::{Child, Stdio};
 
 use serde_json::Value;
 
-use crate::downloads::{TOOLS, World};
 use crate::support::{Behaviour, Browser, Home, Ran, Server};
+use crate::support::{TOOLS, World};
 
 const NETWORK: [&str; 3] = ["--pins", "pins.json", "--mirror"];
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::downloads::World;
+use crate::support::World;
 use crate::support::{Behaviour, Ran};
 
 /// Long for a machine that is busy; nothing here takes a tenth of it.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 /// How a path is answered.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,8 +13,10 @@ pub(crate) enum Behaviour {
     Serve,
     /// The connection ends after so many bytes of the body.
     CutAfter(usize),
-    /// After so many bytes of the body nothing comes until [`Server::release`].
+    /// So many bytes of the body, and then nothing until [`Server::release`].
     StallAfter(usize),
+    /// The body in pieces of so many bytes, twenty a second.
+    Throttle(usize),
     /// This status, with these header lines.
     Status(u16, &'static str),
     /// A web page with the status 200.
@@ -28,8 +31,18 @@ pub(crate) enum Behaviour {
 pub(crate) struct Server {
     pub(crate) address: String,
     shared: Arc<Mutex<Shared>>,
-    released: Arc<(Mutex<bool>, Condvar)>,
+    gate: Arc<Gate>,
 }
+
+/// Where stalled answers wait.
+#[derive(Default)]
+struct Gate {
+    open: Mutex<bool>,
+    opened: Condvar,
+}
+
+/// No test stalls longer.
+const LONGEST_STALL: Duration = Duration::from_secs(60);
 
 #[derive(Default)]
 struct Shared {
@@ -43,15 +56,15 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let shared = Arc::<Mutex<Shared>>::default();
-        let released = Arc::<(Mutex<bool>, Condvar)>::default();
-        let (state, gate) = (Arc::clone(&shared), Arc::clone(&released));
+        let gate = Arc::<Gate>::default();
+        let (state, closed) = (Arc::clone(&shared), Arc::clone(&gate));
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (state, gate) = (Arc::clone(&state), Arc::clone(&gate));
+                let (state, gate) = (Arc::clone(&state), Arc::clone(&closed));
                 std::thread::spawn(move || drop(answer(stream, &state, &gate)));
             }
         });
-        Self { address, shared, released }
+        Self { address, shared, gate }
     }
 
     pub(crate) fn file(&self, path: &str, bytes: impl Into<Vec<u8>>) -> &Self {
@@ -65,10 +78,10 @@ impl Server {
         self
     }
 
-    /// Lets every stalled answer go on, now and later.
+    /// Lets the stalled answers go on, and those that would stall from now on.
     pub(crate) fn release(&self) {
-        *self.released.0.lock().unwrap() = true;
-        self.released.1.notify_all();
+        *self.gate.open.lock().unwrap() = true;
+        self.gate.opened.notify_all();
     }
 
     /// `GET <path> <range or ->` for every request, in order.
@@ -77,7 +90,7 @@ impl Server {
     }
 }
 
-fn answer(mut stream: TcpStream, shared: &Mutex<Shared>, released: &(Mutex<bool>, Condvar)) -> std::io::Result<()> {
+fn answer(mut stream: TcpStream, shared: &Mutex<Shared>, gate: &Gate) -> std::io::Result<()> {
     let mut lines = BufReader::new(stream.try_clone()?).lines();
     let first = lines.next().transpose()?.unwrap_or_default();
     let path = first.split(' ').nth(1).unwrap_or_default().to_owned();
@@ -146,11 +159,17 @@ fn answer(mut stream: TcpStream, shared: &Mutex<Shared>, released: &(Mutex<bool>
     match behaviour {
         Behaviour::CutAfter(bytes) => stream.write_all(&rest[..bytes.min(rest.len())]),
         Behaviour::StallAfter(bytes) => {
-            let (before, after) = rest.split_at(bytes.min(rest.len()));
-            stream.write_all(before)?;
-            drop(released.1.wait_while(released.0.lock().unwrap(), |released| !*released).unwrap());
-            stream.write_all(after)
+            let (first, last) = rest.split_at(bytes.min(rest.len()));
+            stream.write_all(first)?;
+            let open = gate.open.lock().unwrap();
+            drop(gate.opened.wait_timeout_while(open, LONGEST_STALL, |open| !*open).unwrap());
+            stream.write_all(last)
         }
+        Behaviour::Throttle(bytes) => rest.chunks(bytes).try_for_each(|piece| {
+            stream.write_all(piece)?;
+            std::thread::sleep(Duration::from_millis(50));
+            Ok(())
+        }),
         _ => stream.write_all(rest),
     }
 }
