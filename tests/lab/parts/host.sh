@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # What the lab needs of the machine itself.
 
-# ensure_packages PROGRAM=PACKAGE…: installs the Debian packages whose program is missing.
+# ensure_packages PROGRAM=PACKAGE…: installs the Debian packages whose program is missing. Waits for another one of us, and for up to
+# five minutes for another program that installs: apt waits for dpkg's lock, but gives up at once over the lists of packages.
 ensure_packages() {
   local pair missing=()
   for pair in "$@"; do
@@ -12,7 +13,11 @@ ensure_packages() {
   say "installing ${missing[*]}"
   local log
   log=$(mktemp)
-  if ! { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "${missing[@]}"; } > "$log" 2>&1; then
+  if ! (
+    flock --wait 300 9 || { echo "another installation of packages did not end in five minutes"; exit 1; }
+    apt-get --option DPkg::Lock::Timeout=300 update &&
+      DEBIAN_FRONTEND=noninteractive apt-get --option DPkg::Lock::Timeout=300 install --yes --no-install-recommends "${missing[@]}"
+  ) > "$log" 2>&1 9> "${TMPDIR:-/tmp}/pgedge-bootstrap-packages.lock"; then
     tail -n 20 "$log" >&2
     fail "cannot install ${missing[*]}; the whole log is $log"
   fi
