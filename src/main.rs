@@ -45,6 +45,7 @@ mod step;
 mod stop;
 mod sum;
 mod timeline;
+mod work;
 
 use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;

@@ -2,25 +2,32 @@
 //! it is not what was pinned.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use backon::BackoffBuilder as _;
 use reqwest::header::{CONTENT_RANGE, IF_RANGE, RANGE, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::client::{Mirror, TrustedRoots, shown};
 use super::partial::Partial;
-use super::store::{Store, blocking};
+use super::store::Store;
 use crate::event::StepReporter;
 use crate::failure::{self, Failure, FailureId};
 use crate::sum::Sha256;
+use crate::work::heavy;
 
 /// Attempts at one file that bring nothing; the waits between them grow from half a second to eight.
 const ATTEMPTS: usize = 6;
 
 /// The longest that a server may ask us to wait before it counts as an answer of no.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(120);
+
+/// Downloads at the same time, of the whole run: enough to fill a link on which one stream does not, few enough that the
+/// first that is needed is not the last to come.
+const PARALLEL: usize = 4;
 
 /// Nothing that is pinned comes near this; a server that sends more is not sending what was pinned.
 const LARGEST_FILE: u64 = 4 << 30;
@@ -31,6 +38,8 @@ pub(crate) struct Fetcher {
     client: reqwest::Client,
     mirror: Mirror,
     store: Store,
+    /// Given in the order in which they were asked for, and only for as long as bytes may come.
+    streams: Arc<Semaphore>,
 }
 
 /// Why one attempt failed, and whether another one makes sense.
@@ -41,7 +50,7 @@ enum Attempt {
 
 impl Fetcher {
     pub(crate) fn new(roots: TrustedRoots, mirror: Mirror, store: Store) -> Result<Self> {
-        Ok(Self { client: roots.client()?, mirror, store })
+        Ok(Self { client: roots.client()?, mirror, store, streams: Arc::new(Semaphore::new(PARALLEL)) })
     }
 
     pub(crate) fn store(&self) -> &Store {
@@ -105,6 +114,7 @@ impl Fetcher {
             // Everything had arrived when an earlier run was ended.
             return self.conclude(address, sum, partial, false).await;
         }
+        let _stream = self.stream(reporter).await.map_err(Attempt::Final)?;
         let mut request = self.client.get(address);
         let address = shown(address);
         let address = address.as_str();
@@ -144,13 +154,21 @@ impl Fetcher {
         self.conclude(address, sum, partial, resumed).await
     }
 
+    async fn stream(&self, reporter: &StepReporter) -> Result<SemaphorePermit<'_>> {
+        if let Ok(permit) = self.streams.try_acquire() {
+            return Ok(permit);
+        }
+        reporter.waiting(format!("{PARALLEL} other downloads are going on"));
+        self.streams.acquire().await.context("the streams are never closed")
+    }
+
     /// Compares the sum and moves the file to its place, or throws it away.
     async fn conclude(&self, address: &str, sum: &Sha256, partial: Partial, resumed: bool) -> Result<PathBuf, Attempt> {
         let found = partial.sum();
         let (path, target, etag) = (self.store.partial(sum), self.store.file(sum), self.store.etag(sum));
         if found == *sum {
             let file = partial.file;
-            let moved = blocking(move || {
+            let moved = heavy(move || {
                 file.sync_all().map_err(failure::from_io)?;
                 fs_err::rename(&path, &target).map_err(failure::from_io)?;
                 failure::ignore_missing(fs_err::remove_file(&etag))?;
@@ -186,7 +204,7 @@ impl Fetcher {
 
     async fn open_partial(&self, sum: &Sha256) -> Result<Partial> {
         let (path, etag) = (self.store.partial(sum), self.store.etag(sum));
-        blocking(move || Partial::open(&path, &etag)).await
+        heavy(move || Partial::open(&path, &etag)).await
     }
 }
 
@@ -255,3 +273,7 @@ fn network_error(address: &str, error: &reqwest::Error) -> Attempt {
     }
     again(format!("{address}: {text}"))
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests;

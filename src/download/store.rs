@@ -16,6 +16,7 @@ use sha2::{Digest as _, Sha256 as Hasher};
 
 use crate::failure;
 use crate::sum::Sha256;
+use crate::work::heavy;
 
 const CHUNK: usize = 1 << 20;
 
@@ -53,7 +54,7 @@ impl Store {
     /// altered or damaged: it is removed, and is missing then.
     pub(crate) async fn verified(&self, sum: &Sha256) -> Result<Option<PathBuf>> {
         let (file, sum) = (self.file(sum), sum.clone());
-        blocking(move || match sum_of_file(&file)? {
+        heavy(move || match sum_of_file(&file)? {
             Some(found) if found == sum => Ok(Some(file)),
             Some(_) => fs_err::remove_file(&file).map(|()| None).map_err(failure::from_io),
             None => Ok(None),
@@ -113,11 +114,6 @@ pub(crate) fn sum_of_file(path: &Path) -> Result<Option<Sha256>> {
             read => hasher.update(&buffer[..read]),
         }
     }
-}
-
-/// Runs something that blocks on the disk away from the threads that serve the network.
-pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work).await.context("a worker thread died")?
 }
 
 #[cfg(test)]

@@ -3,8 +3,6 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
-use futures::future::{BoxFuture, FutureExt as _};
-use futures::{StreamExt as _, TryStreamExt as _};
 use sha2::{Digest as _, Sha256 as Hasher};
 
 use crate::context::Context;
@@ -14,9 +12,7 @@ use crate::failure;
 use crate::pins::ChartPin;
 use crate::step::Observation;
 use crate::sum::Sha256;
-
-/// Files of a few kilobytes each, all from one host.
-const PARALLEL: usize = 4;
+use crate::work::heavy;
 
 /// One sum for the whole chart: of the lines `<sum>  <path>`, as `sha256sum` would print them.
 pub(super) fn sum(chart: &ChartPin) -> Sha256 {
@@ -35,7 +31,7 @@ pub(super) fn folder(context: &Context) -> PathBuf {
 
 pub(super) async fn observe(context: &Context) -> Result<Observation> {
     let (chart, folder) = (context.pins.chart.clone(), folder(context));
-    let look = tokio::task::spawn_blocking(move || {
+    let look = heavy(move || {
         for file in &chart.files {
             match sum_of_file(&folder.join(&file.path))? {
                 None => return Ok(Observation::Missing(format!("{} is not here yet", file.path))),
@@ -47,16 +43,13 @@ pub(super) async fn observe(context: &Context) -> Result<Observation> {
         }
         Ok(Observation::Done(chart.version))
     });
-    look.await.context("a worker thread died")?
+    look.await
 }
 
 pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<()> {
     let files = &context.pins.chart.files;
-    let mut fetches: Vec<BoxFuture<'_, Result<PathBuf>>> = Vec::new();
-    for file in files {
-        fetches.push(context.fetcher.fetch(&file.url, &file.sha256, reporter).boxed());
-    }
-    let sources: Vec<PathBuf> = futures::stream::iter(fetches).buffered(PARALLEL).try_collect().await?;
+    let fetches = files.iter().map(|file| context.fetcher.fetch(&file.url, &file.sha256, reporter));
+    let sources = futures::future::try_join_all(fetches).await?;
     let folder = folder(context);
     for (file, source) in files.iter().zip(sources) {
         let target = folder.join(&file.path);

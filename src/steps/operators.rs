@@ -18,6 +18,7 @@ use crate::kubernetes::{self, Answer, Manifest, Probe};
 use crate::pins::{ImagePin, ImageRole, ManifestPin};
 use crate::step::{Observation, Operator};
 use crate::verdict::{pod, workload};
+use crate::work::heavy;
 
 /// Between two questions to what cannot be watched.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -151,8 +152,7 @@ pub(super) async fn apply(context: &Context, operator: Operator, reporter: &Step
     let images: Vec<&ImagePin> =
         facts.deployments.iter().map(|(_, role)| context.pins.image(*role)).collect::<Result<_>>()?;
     // Half a million nodes of YAML take a moment.
-    let mut manifest =
-        tokio::task::spawn_blocking(move || Manifest::parse(&text)).await.context("a worker thread died")??;
+    let mut manifest = heavy(move || Manifest::parse(&text)).await?;
     for image in images {
         manifest.replace_image(&image.image.to_string(), &image.reference());
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use crate::context::Context;
 use crate::download::{place_program, sum_of_file};
@@ -12,6 +12,7 @@ use crate::failure::{Failure, FailureId};
 use crate::pins::Tool;
 use crate::process::Command;
 use crate::step::Observation;
+use crate::work::heavy;
 
 /// A Go program of a hundred megabytes on a cold disk.
 const VERSION_ANSWER: Duration = Duration::from_secs(30);
@@ -23,7 +24,7 @@ pub(super) async fn observe(context: &Context, tool: Tool) -> Result<Observation
         None => Some(file.sha256.clone()),
         Some(_) => context.fetcher.store().member_of(&file.sha256),
     };
-    let found = tokio::task::spawn_blocking(move || sum_of_file(&path)).await.context("a worker thread died")??;
+    let found = heavy(move || sum_of_file(&path)).await?;
     Ok(match (found, wanted) {
         (None, _) => Observation::Missing(format!("not in {}", context.places.bin.display())),
         (Some(found), Some(wanted)) if found == wanted => Observation::Done(pin.version.clone()),
@@ -45,8 +46,7 @@ pub(super) async fn apply(context: &Context, tool: Tool, reporter: &StepReporter
     let source = context.fetcher.fetch(&file.url, &file.sha256, reporter).await?;
     let _lock = context.fetcher.store().lock(&file.sha256).await?;
     let (member, target) = (file.member.clone(), context.tool_path(tool));
-    let placed = tokio::task::spawn_blocking(move || place_program(&source, member.as_deref(), &target));
-    let program = placed.await.context("a worker thread died")??;
+    let program = heavy(move || place_program(&source, member.as_deref(), &target)).await?;
     fs_err::write(mark(context, tool), program.as_str()).map_err(crate::failure::from_io)?;
     if file.member.is_some() {
         context.fetcher.store().remember_member(&file.sha256, &program)?;

@@ -23,6 +23,7 @@ const FLOORS: &[&[&str]] = &[
         "stop",
         "sum",
         "timeline",
+        "work",
     ],
     &["follow", "process", "signals", "ui"],
     &["verdict", "kubernetes", "tools", "download", "lock"],
