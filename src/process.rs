@@ -187,7 +187,10 @@ fn report(line: &str, started: Instant, ended: Result<&Finished, &anyhow::Error>
 
 impl Finished {
     /// Makes a status other than zero an error, with the end of the output.
-    fn success(self, line: &str) -> Result<Self> {
+    ///
+    /// # Errors
+    /// [`FailureId::CommandFailed`].
+    pub(crate) fn success(self, line: &str) -> Result<Self> {
         if self.status.success() {
             return Ok(self);
         }

@@ -149,6 +149,16 @@ impl Run {
         self.events("step-failed").next().map(drop).ok_or_else(|| "no event tells the failure".to_owned())
     }
 
+    /// It was told to stop, and says so.
+    ///
+    /// # Errors
+    /// What it did instead.
+    pub(crate) fn check_interrupted(&self) -> Result<(), String> {
+        self.check_end(130)?;
+        let end = self.events.last().map(|event| text(&event["end"])).unwrap_or_default();
+        if end == "interrupted" { Ok(()) } else { Err(format!("the end of an interrupted run is told as {end:?}")) }
+    }
+
     /// It ended with this exit code.
     ///
     /// # Errors

@@ -255,7 +255,8 @@ fn a_child(run: &mut Run, part: f64) -> Option<Process> {
 fn check_first(struck: Option<Kill>, first: &mut Run) -> Result<(), String> {
     first.wait(if struck.is_none_or(|kill| kill == Kill::Child) { UP } else { TERMINATION })?;
     match (struck, first.code()) {
-        (Some(Kill::Program | Kill::Tree), None) | (Some(Kill::Terminate), Some(130)) => Ok(()),
+        (Some(Kill::Program | Kill::Tree), None) => Ok(()),
+        (Some(Kill::Terminate), Some(130)) => first.check_interrupted(),
         (Some(Kill::Child), Some(1)) => first.check_failed_in_order(),
         _ => first.check_proven(),
     }
