@@ -52,6 +52,7 @@ const FACTS: &[Fact] = &[
         "down_leaves_nothing_and_the_users_kubeconfig_as_it_was",
         facts::down_leaves_nothing_and_the_users_kubeconfig_as_it_was,
     ),
+    ("workers_get_their_images_from_the_first_node", facts::workers_get_their_images_from_the_first_node),
 ];
 
 fn main() -> ExitCode {

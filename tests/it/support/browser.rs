@@ -31,6 +31,10 @@ const PROBE: &str = r#"<script>
   const card = document.getElementById("card");
   for (const summary of document.querySelectorAll("summary")) {
     summary.focus();
+    // A window that has not been given the focus yet, on a machine with more to do, tells its elements later.
+    if (!document.hasFocus()) {
+      summary.dispatchEvent(new FocusEvent("focus"));
+    }
     const [shown, row] = [box(card), box(summary)];
     if (!card.hidden && shown.top < row.bottom && shown.bottom > row.top && shown.top > 0) {
       found.push(`${summary.textContent} is under its card`);
@@ -54,6 +58,7 @@ impl Browser {
         std::fs::write(&probed, text).unwrap();
         let ran = Command::new("timeout")
             .args([DEADLINE, program(), "--headless", "--disable-gpu", "--no-first-run", "--dump-dom"])
+            .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
             // It shows nothing but our own page, and as root it refuses its sandbox.
             .arg("--no-sandbox")
             .arg(format!("--user-data-dir={}", folder.path().join("profile").display()))
