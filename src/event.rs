@@ -1,5 +1,8 @@
 //! What happens in a run, as data. Steps report, `ui` draws, and neither knows the other.
 
+#[cfg(test)]
+pub(crate) mod recorder;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 

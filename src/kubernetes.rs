@@ -54,6 +54,11 @@ pub(crate) fn words(error: &kube::Error) -> String {
     if let kube::Error::Api(status) = error {
         return status.message.clone();
     }
-    let causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+    root_cause(error)
+}
+
+/// What is at the bottom of an error: the rest says where it was seen.
+fn root_cause(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
     causes.last().map_or_else(|| error.to_string(), ToString::to_string)
 }

@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::*;
+use crate::event::recorder::Recorder;
 use crate::failure::{Failure, FailureId};
 use crate::pins::Tool;
 use crate::plan::Step;
@@ -92,15 +93,6 @@ impl World for Scripted {
     }
 }
 
-#[derive(Default)]
-struct Recorder(Mutex<Vec<Event>>);
-
-impl Reporter for Recorder {
-    fn report(&self, event: &Event) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(event.clone());
-    }
-}
-
 impl Case {
     fn plan(&self) -> Plan {
         let step = |(number, edges): (usize, &Vec<Edge>)| {
@@ -133,7 +125,7 @@ impl Case {
             stopper.abort();
         }
         let deeds = world.deeds.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let events = recorder.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let events = recorder.events();
         self.check_order(&plan, &deeds);
         self.check_end(&plan, &outcome, &deeds);
         check_events(self, &events, &outcome);

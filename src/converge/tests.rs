@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::*;
+use crate::event::recorder::Recorder;
 use crate::failure::{Failure, FailureId};
 use crate::pins::Tool;
 use crate::plan::Step;
@@ -85,15 +86,6 @@ impl World for Simulation {
     }
 }
 
-#[derive(Default)]
-struct Recorder(Mutex<Vec<Event>>);
-
-impl Reporter for Recorder {
-    fn report(&self, event: &Event) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(event.clone());
-    }
-}
-
 fn terms() -> Terms {
     Terms { cluster: "test".to_owned(), deadline: None, stop: Stop::new() }
 }
@@ -106,7 +98,7 @@ async fn run(world: &Arc<Simulation>, steps: Vec<(StepId, Vec<StepId>)>) -> (Out
 async fn run_on(world: &Arc<Simulation>, plan: &Plan, terms: &Terms) -> (Outcome, Vec<Event>) {
     let recorder = Arc::new(Recorder::default());
     let outcome = converge(Arc::clone(world), plan, terms, Arc::clone(&recorder) as Arc<dyn Reporter>).await;
-    let events = recorder.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let events = recorder.events();
     (outcome, events)
 }
 

@@ -9,6 +9,9 @@ use kube::runtime::{WatchStreamExt as _, watcher as watch};
 use kube::{Api, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 
+use super::root_cause;
+use crate::event::StepReporter;
+
 /// The objects that are there now, by name.
 pub(crate) type Objects<K> = BTreeMap<String, K>;
 
@@ -16,7 +19,7 @@ pub(crate) type Objects<K> = BTreeMap<String, K>;
 /// called with the complete set at first and after every change.
 ///
 /// Has no deadline of its own: the step's is the limit. Errors of the connection are retried, for an API server may be
-/// away for a moment.
+/// away for a moment; the step says so meanwhile.
 pub(crate) async fn until<K, T>(api: Api<K>, labels: &str, mut judge: impl FnMut(&Objects<K>) -> Option<T>) -> T
 where
     K: Resource + Clone + Debug + DeserializeOwned + Send + 'static,
@@ -37,12 +40,48 @@ where
                 }
                 Ok(Event::Apply(object)) => drop(objects.insert(object.name_any(), object)),
                 Ok(Event::Delete(object)) => drop(objects.remove(&object.name_any())),
-                // The stream goes on by itself after a pause.
-                Err(_) => continue,
+                Err(error) => {
+                    // The stream goes on by itself after a pause, with a new list, which is judged.
+                    if let Some(reporter) = StepReporter::current() {
+                        reporter.waiting(format!("the Kubernetes API cannot be watched: {}", root_cause(&error)));
+                    }
+                    continue;
+                }
             }
             if complete && let Some(verdict) = judge(&objects) {
                 return verdict;
             }
         }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use k8s_openapi::api::core::v1::Pod;
+
+    use super::*;
+    use crate::event::recorder::Recorder;
+    use crate::step::StepId;
+
+    #[tokio::test]
+    async fn an_api_server_that_is_away_is_told() {
+        // Nobody listens on a port that was just given back.
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let client = kube::Client::try_from(kube::Config::new(format!("http://127.0.0.1:{port}").parse().unwrap()));
+        let pods: Api<Pod> = Api::default_namespaced(client.unwrap());
+        let recorder = Arc::<Recorder>::default();
+        let reporter = StepReporter::new(StepId::Nodes, Arc::<Recorder>::clone(&recorder));
+        let watching = reporter.named(until(pods, "", |_| Some(())));
+        let told = recorder.until_waits(|waits| waits.iter().any(|reason| reason.contains("cannot be watched")));
+        tokio::select! {
+            () = watching => unreachable!("there are no pods to judge"),
+            () = told => {}
+            () = tokio::time::sleep(Duration::from_secs(30)) => unreachable!("nothing was told in half a minute"),
+        }
+        assert!(recorder.waits()[0].contains("refused"), "{:?}", recorder.waits());
     }
 }

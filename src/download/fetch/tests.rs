@@ -6,19 +6,8 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::*;
-use crate::event::{Event, Reporter};
+use crate::event::recorder::Recorder;
 use crate::step::StepId;
-
-/// Counts the steps that were told to wait.
-struct Waits(watch::Sender<usize>);
-
-impl Reporter for Waits {
-    fn report(&self, event: &Event) {
-        if matches!(event, Event::StepWaiting { .. }) {
-            self.0.send_modify(|waits| *waits += 1);
-        }
-    }
-}
 
 #[tokio::test]
 async fn a_download_waits_for_a_stream_and_says_so() {
@@ -46,17 +35,17 @@ async fn a_download_waits_for_a_stream_and_says_so() {
     let cache = tempfile::tempdir().unwrap();
     let (roots, mirror) = (TrustedRoots::load(None).unwrap(), Mirror::new(Some(&base)).unwrap());
     let fetcher = Fetcher::new(roots, mirror, Store::new(cache.path().to_owned())).unwrap();
-    let waits = Arc::new(Waits(watch::Sender::new(0)));
+    let waits = Arc::<Recorder>::default();
     let fetches = futures::future::try_join_all((0..FILES).map(|number| {
         let body = format!("/example.test/{number}");
         let sum = Sha256::from_bytes(&Hasher::digest(&body));
-        let reporter = StepReporter::new(StepId::Chart, Arc::<Waits>::clone(&waits));
+        let reporter = StepReporter::new(StepId::Chart, Arc::<Recorder>::clone(&waits));
         let fetcher = &fetcher;
         async move { fetcher.fetch(&format!("https:/{body}"), &sum, &reporter).await }
     }));
     let release = async {
         requested.subscribe().wait_for(|requests| *requests == PARALLEL).await.unwrap();
-        waits.0.subscribe().wait_for(|waits| *waits == FILES - PARALLEL).await.unwrap();
+        waits.until_waits(|waits| waits.len() == FILES - PARALLEL).await;
         assert_eq!(*requested.borrow(), PARALLEL, "only so many at once");
         opened.send_replace(true);
     };
