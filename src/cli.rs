@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::lesson::{self, Lesson, LessonStep};
 use crate::options::{ClusterName, RegistryMirror, parse_duration};
-use crate::step::Stage;
+use crate::step::{Stage, StepId};
 
 /// From nothing to a proven active-active Postgres on Kubernetes
 ///
@@ -36,6 +37,10 @@ pub(crate) enum Command {
     Status(Status),
     /// Show a run that another process does, until it ends
     Wait(Wait),
+    /// Learn by doing: a lesson in this terminal, one command at a time
+    Guide(Guide),
+    /// Print the values of the chart that `up` installs
+    Values(Values),
     /// Show every pinned artefact, its source and its checksum
     Versions(Versions),
     /// Remove what this program made, and nothing else
@@ -81,9 +86,41 @@ pub(crate) struct Tools {
 
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
-    /// The steps to look at; all of them if none is named
-    #[arg(value_name = "STEP", value_parser = parse_step)]
-    pub(crate) steps: Vec<crate::step::StepId>,
+    /// The steps to look at, or steps of lessons (LESSON/STEP); all that `up` does if none is named
+    #[arg(value_name = "STEP", value_parser = parse_subject)]
+    pub(crate) subjects: Vec<Subject>,
+    #[command(flatten)]
+    pub(crate) shape: Shape,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// What can be looked at.
+#[derive(Debug, Clone)]
+pub(crate) enum Subject {
+    Step(StepId),
+    LessonStep { lesson: String, step: LessonStep },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Guide {
+    /// The lesson
+    #[arg(value_name = "LESSON", default_value = "active-active", value_parser = parse_lesson)]
+    pub(crate) lesson: Lesson,
+    /// Run every command without asking, and end at the first that fails
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// Begin with the first step, wherever you were
+    #[arg(long)]
+    pub(crate) restart: bool,
+    #[command(flatten)]
+    pub(crate) shape: Shape,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Values {
     #[command(flatten)]
     pub(crate) shape: Shape,
     #[command(flatten)]
@@ -210,8 +247,21 @@ impl ValueEnum for Stage {
     }
 }
 
-fn parse_step(text: &str) -> Result<crate::step::StepId, String> {
-    use crate::step::StepId;
+fn parse_lesson(text: &str) -> Result<Lesson, String> {
+    lesson::find(text).map_err(|error| error.to_string())
+}
+
+fn parse_subject(text: &str) -> Result<Subject, String> {
+    let Some((lesson, step)) = text.split_once('/') else { return parse_step(text).map(Subject::Step) };
+    let lesson = parse_lesson(lesson)?;
+    let Some(step) = lesson.step(step) else {
+        let known: Vec<&str> = lesson.steps.iter().map(|step| step.id.as_str()).collect();
+        return Err(format!("the steps of lesson {} are: {}", lesson.id, known.join(", ")));
+    };
+    Ok(Subject::LessonStep { lesson: lesson.id.clone(), step: step.clone() })
+}
+
+fn parse_step(text: &str) -> Result<StepId, String> {
     match StepId::parse(text) {
         Some(StepId::Proof) => Err("the proof changes the database: use `pgedge-bootstrap prove`".to_owned()),
         Some(step) => Ok(step),

@@ -5,13 +5,16 @@ mod down;
 mod dry_run;
 mod env;
 mod finding;
+mod guide;
 mod last_run;
+mod lesson_check;
 mod prove;
 mod run;
 mod status;
 mod tools;
 mod turn;
 mod up;
+mod values;
 mod verify;
 mod versions;
 mod wait;
@@ -51,6 +54,8 @@ pub(crate) async fn run(cli: Cli, stop: &Stop) -> Result<Verdict> {
         Command::Up(arguments) => up::run(&arguments, stop).await,
         Command::Tools(arguments) => tools::run(&arguments, stop).await,
         Command::Prove(arguments) => prove::run(&arguments, stop).await,
+        Command::Guide(arguments) => unless_stopped(stop, guide::run(&arguments)).await,
+        Command::Values(arguments) => values::run(&arguments),
         Command::Verify(arguments) => unless_stopped(stop, verify::run(&arguments)).await,
         Command::Status(arguments) => unless_stopped(stop, status::run(&arguments)).await,
         Command::Wait(arguments) => unless_stopped(stop, wait::run(&arguments)).await,

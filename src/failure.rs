@@ -163,6 +163,13 @@ failures! {
         "`pgedge-bootstrap status` shows the subscriptions; `pgedge-bootstrap prove` tries again"
     SqlFailed "sql-failed"
         "`pgedge-bootstrap status` shows the nodes"
+    // Lessons.
+    TerminalMissing "terminal-missing"
+        "run it in a terminal, or add --yes, which runs every command of the lesson without asking"
+    LessonNotPrepared "lesson-not-prepared"
+        "`pgedge-bootstrap --local --until operators` prepares a cluster for it"
+    LessonFailed "lesson-failed"
+        "`pgedge-bootstrap guide` goes on where this stopped"
     // The run itself.
     CommandFailed "command-failed"
         "the command that is shown can be run by hand"

@@ -33,6 +33,7 @@ mod event;
 mod failure;
 mod identity;
 mod image;
+mod lesson;
 mod logs;
 mod matrix;
 mod options;

@@ -3,6 +3,7 @@
 //! Every program has a deadline, its output is always kept, a status other than zero is always an error, and when the
 //! caller goes away the program and its children go too.
 
+mod attended;
 mod pipe;
 
 use std::ffi::{OsStr, OsString};
@@ -12,6 +13,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::{RwLock, RwLockReadGuard};
+
+pub(crate) use attended::Input;
 
 use crate::event::StepReporter;
 use crate::failure::{Failure, FailureId};
@@ -148,22 +151,30 @@ impl Command {
     }
 
     async fn start(&self, line: &str) -> Result<tokio::process::Child> {
-        let failed =
-            |what: String| Failure::new(FailureId::CommandFailed, format!("`{line}` could not be run")).evidence(what);
+        let mut command = self.prepare();
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            // A group of its own, so that the children of the program can be ended with it, and so that Ctrl-C in the
+            // terminal reaches this program alone, which then decides.
+            .process_group(0);
+        self.spawn(command, line).await
+    }
+
+    fn prepare(&self) -> tokio::process::Command {
         let mut command = tokio::process::Command::new(&self.program);
         for name in &self.hidden {
             command.env_remove(name);
         }
+        command.args(&self.arguments).envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command.kill_on_drop(true);
         command
-            .args(&self.arguments)
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            // A group of its own, so that the children of the program can be ended with it, and so that Ctrl-C in the
-            // terminal reaches this program alone, which then decides.
-            .process_group(0);
+    }
+
+    async fn spawn(&self, mut command: tokio::process::Command, line: &str) -> Result<tokio::process::Child> {
+        let failed =
+            |what: String| Failure::new(FailureId::CommandFailed, format!("`{line}` could not be run")).evidence(what);
         let exclusive = STARTS.write().await;
         let started = command.spawn();
         drop(exclusive);

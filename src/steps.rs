@@ -20,10 +20,12 @@ use crate::converge::World;
 use crate::event::StepReporter;
 use crate::step::{Observation, StepId};
 
+pub(crate) use chart::folder as chart_folder;
 pub(crate) use cluster::remains as remains_of_cluster;
 pub(crate) use cluster::remove as remove_cluster;
 pub(crate) use nodes::{NodeHealth, health as node_health};
-pub(crate) use replication::subscriptions;
+pub(crate) use release::values as release_values;
+pub(crate) use replication::{databases, subscriptions};
 pub(crate) use tools::{mark as mark_of_tool, may_replace as may_replace_tool};
 
 impl World for Context {

@@ -11,6 +11,7 @@ mod look;
 #[cfg(test)]
 mod made_up;
 mod moving;
+mod page;
 mod plain;
 mod quiet;
 mod status_file;
@@ -18,13 +19,15 @@ mod terminal;
 mod timeline;
 mod words;
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use anyhow::Result;
 
+use self::look::Paint;
 use crate::event::{Event, Reporter, Stamped};
+use crate::lesson::Content;
 use crate::run_state::{HEARTBEAT, RunState};
 
 /// For people: lines that move on a terminal, lines that stay elsewhere. On the standard error. `verbose` shows the
@@ -139,6 +142,43 @@ pub(crate) fn say(text: &str) {
 pub(crate) fn say_paragraph(text: &str) {
     let (_, columns) = look::terminal_size();
     say(&(fit::wrap(text, columns).join("\n") + "\n"));
+}
+
+/// Whether there is a person who sees the standard error and can answer.
+pub(crate) fn somebody_is_there() -> bool {
+    look::attended() && io::stdin().is_terminal()
+}
+
+/// Writes the title of a page of a lesson to the standard error.
+pub(crate) fn say_title(text: &str) {
+    let (_, columns) = look::terminal_size();
+    say(&format!("\n{}\n\n", page::heading(text, columns, look::here())));
+}
+
+/// Writes a piece of a lesson to the standard error.
+pub(crate) fn say_content(content: &Content) {
+    let ((_, columns), look) = (look::terminal_size(), look::here());
+    let mut lines = match content {
+        Content::Prose(markdown) => page::prose(markdown, columns, look),
+        Content::Run(command) => page::command(command, look),
+        Content::Show { text, .. } | Content::Output(text) => page::verbatim(text, look),
+    };
+    if matches!(content, Content::Show { .. } | Content::Output(_)) {
+        lines.push(String::new());
+    }
+    say(&(lines.join("\n") + "\n"));
+}
+
+/// Writes one line about something that holds, or does not, to the standard error.
+pub(crate) fn say_marked(good: bool, text: &str) {
+    let look = look::here();
+    let mark = if good { look.paint(Paint::Good, look.good()) } else { look.paint(Paint::Bad, look.bad()) };
+    say(&format!("  {mark} {}\n", fit::clean(text)));
+}
+
+/// Asks a person, on the standard error; the answer is read from the standard input.
+pub(crate) fn say_question(text: &str) {
+    say(&format!("  {} ", look::here().paint(Paint::Hint, text)));
 }
 
 /// Removes what moves on the terminal and shows the cursor again, if a run has hidden it: for a panic, and before a hard

@@ -8,13 +8,20 @@ use crate::ui;
 
 pub(super) fn run(common: &Common) -> Result<Verdict> {
     let places = super::places(common)?;
-    let (kubeconfig, bin) = (places.kubeconfig.display().to_string(), places.bin.display().to_string());
+    let chart = crate::steps::chart_folder(&super::pins(common)?.chart, &places);
+    let [kubeconfig, bin, chart] = [&places.kubeconfig, &places.bin, &chart].map(|path| path.display().to_string());
     match common.output {
         Output::Json => {
-            ui::print(&format!("{}\n", serde_json::json!({"schema": 1, "KUBECONFIG": kubeconfig, "bin": bin})))?;
+            ui::print(&format!(
+                "{}\n",
+                serde_json::json!({
+                    "schema": 1, "KUBECONFIG": kubeconfig, "PGEDGE_CHART": chart, "bin": bin
+                })
+            ))?;
         }
         Output::Text => {
-            ui::print(&format!("export KUBECONFIG={}\nexport PATH={}:\"$PATH\"\n", quoted(&kubeconfig), quoted(&bin)))?;
+            let lines = format!("export KUBECONFIG={}\nexport PGEDGE_CHART={}\n", quoted(&kubeconfig), quoted(&chart));
+            ui::print(&format!("{lines}export PATH={}:\"$PATH\"\n", quoted(&bin)))?;
         }
     }
     Ok(Verdict::Good)

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::failure;
-use crate::step::StepId;
+use crate::step::{Observation, StepId};
 
 /// What was found of one step.
 #[derive(Debug, Serialize)]
@@ -24,7 +24,13 @@ impl Finding {
     /// # Errors
     /// What is not an expected failure.
     pub(super) async fn of(context: &Context, step: StepId) -> Result<Self> {
-        match super::look(context, step).await {
+        Self::from_look(super::look(context, step).await)
+    }
+
+    /// # Errors
+    /// What is not an expected failure.
+    pub(super) fn from_look(look: Result<Observation>) -> Result<Self> {
+        match look {
             Ok(seen) => Ok(Self { state: seen.word(), detail: seen.detail().to_owned(), failure: None, hint: None }),
             Err(error) => match failure::of(&error) {
                 Some(found) => {

@@ -10,6 +10,7 @@ use crate::download::sum_of_file;
 use crate::event::StepReporter;
 use crate::failure;
 use crate::pins::ChartPin;
+use crate::places::Places;
 use crate::step::Observation;
 use crate::sum::Sha256;
 use crate::work::heavy;
@@ -24,13 +25,12 @@ pub(super) fn sum(chart: &ChartPin) -> Sha256 {
 }
 
 /// The folder is named by the chart's sum, so that two editions never mix.
-pub(super) fn folder(context: &Context) -> PathBuf {
-    let chart = &context.pins.chart;
-    context.places.cache.join("charts").join(sum(chart).as_str()).join(&chart.name)
+pub(crate) fn folder(chart: &ChartPin, places: &Places) -> PathBuf {
+    places.cache.join("charts").join(sum(chart).as_str()).join(&chart.name)
 }
 
 pub(super) async fn observe(context: &Context) -> Result<Observation> {
-    let (chart, folder) = (context.pins.chart.clone(), folder(context));
+    let (chart, folder) = (context.pins.chart.clone(), folder(&context.pins.chart, &context.places));
     let look = heavy(move || {
         for file in &chart.files {
             match sum_of_file(&folder.join(&file.path))? {
@@ -50,7 +50,7 @@ pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<
     let files = &context.pins.chart.files;
     let fetches = files.iter().map(|file| context.fetcher.fetch(&file.url, &file.sha256, reporter));
     let sources = futures::future::try_join_all(fetches).await?;
-    let folder = folder(context);
+    let folder = folder(&context.pins.chart, &context.places);
     for (file, source) in files.iter().zip(sources) {
         let target = folder.join(&file.path);
         let parent = target.parent().context("a chart file needs a directory")?;

@@ -80,7 +80,7 @@ async fn refuse_other_nodes(context: &Context) -> Result<()> {
 }
 
 async fn install(context: &Context, helm: &Helm, values: &Value) -> Result<()> {
-    let (folder, description) = (chart::folder(context), description(context));
+    let (folder, description) = (chart::folder(&context.pins.chart, &context.places), description(context));
     let upgrade = Upgrade {
         name: Options::RELEASE,
         namespace: &context.options.namespace,
@@ -102,7 +102,7 @@ fn description(context: &Context) -> String {
 }
 
 /// The values of the release: three small nodes, every image by its pin.
-fn values(context: &Context) -> Result<Value> {
+pub(crate) fn values(context: &Context) -> Result<Value> {
     let node = |name: String| json!({"name": name, "hostname": format!("{}-rw", Options::cluster_of(&name))});
     let nodes: Vec<Value> = context.options.node_names().into_iter().map(node).collect();
     let image = |role: ImageRole| context.pins.image(role).map(super::super::pins::ImagePin::reference);

@@ -12,7 +12,7 @@ use crate::sql::Database;
 use crate::step::Observation;
 
 /// The nodes of the options as places to run SQL.
-async fn databases(context: &Context) -> Result<Vec<Database>> {
+pub(crate) async fn databases(context: &Context) -> Result<Vec<Database>> {
     let client = kubernetes::client(&context.places.kubeconfig).await?;
     let names = context.options.node_names();
     let found = names.iter().map(|node| {

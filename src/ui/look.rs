@@ -51,11 +51,16 @@ pub(super) fn terminal_size() -> (usize, usize) {
     surroundings().size(Term::stderr().size_checked())
 }
 
+/// Whether somebody sees the standard error of this process.
+pub(super) fn attended() -> bool {
+    std::io::stderr().is_terminal()
+}
+
 fn surroundings() -> Surroundings<'static> {
     fn variable(name: &str) -> Option<String> {
         std::env::var(name).ok()
     }
-    Surroundings { attended: std::io::stderr().is_terminal(), read: &variable }
+    Surroundings { attended: attended(), read: &variable }
 }
 
 /// What the environment says about how to look. `read` looks a variable up; an empty one is as good as none.

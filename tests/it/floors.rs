@@ -11,6 +11,7 @@ const FLOORS: &[&[&str]] = &[
         "failure",
         "identity",
         "image",
+        "lesson",
         "logs",
         "matrix",
         "options",
@@ -41,6 +42,7 @@ const FLOORS: &[&[&str]] = &[
 const HOMES: &[(&str, &[&str])] = &[
     ("clap", &["cli", "main", "commands"]),
     ("console", &["ui"]),
+    ("pulldown_cmark", &["lesson", "ui"]),
     ("regex", &["redact"]),
     ("reqwest", &["download"]),
     ("rustls", &["download"]),

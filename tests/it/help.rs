@@ -60,6 +60,7 @@ fn env_prints_what_a_shell_evaluates() {
     let ran = home.run(&["env", "--name", "other"]);
     insta::assert_snapshot!(ran.stdout, @r#"
     export KUBECONFIG='$HOME/.local/state/pgedge-bootstrap/other/kubeconfig'
+    export PGEDGE_CHART='$HOME/.cache/pgedge-bootstrap/charts/91c1c6de4519dcd59767d176efed743ebb28b9490579afa575ec809dc1a5dd23/pgedge'
     export PATH='$HOME/.local/share/pgedge-bootstrap/bin':"$PATH"
     "#);
 }

@@ -4,6 +4,7 @@
 
 // The house: who imports whom, and what may not be in the tree.
 mod floors;
+mod guide;
 
 // What everyone sees first.
 mod help;

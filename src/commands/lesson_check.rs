@@ -1,0 +1,97 @@
+//! The checks of a step of a lesson: whether the world is as it is when the step was done.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::finding::Finding;
+use crate::context::Context;
+use crate::lesson::{Check, LessonStep, Query};
+use crate::sql::Role;
+use crate::step::Observation;
+use crate::{failure, steps};
+
+/// What a look at one check found.
+#[derive(Debug)]
+pub(super) struct Checked {
+    /// A fact, in words: what holds or does not.
+    pub(super) fact: String,
+    pub(super) finding: Finding,
+}
+
+/// Looks at all checks of the step at the same time.
+///
+/// # Errors
+/// What is not an expected failure.
+pub(super) async fn check(context: &Context, step: &LessonStep) -> Result<Vec<Checked>> {
+    let looks = step
+        .checks
+        .iter()
+        .map(|check| async move { Ok(Checked { fact: fact(check), finding: look(context, check).await? }) });
+    futures::future::try_join_all(looks).await
+}
+
+fn fact(check: &Check) -> String {
+    match check {
+        Check::Holds(step) => step.title().to_owned(),
+        Check::File(name) => format!("{name} is here"),
+        Check::Query(query) => format!("every node answers `{}` as it should", query.sql),
+    }
+}
+
+async fn look(context: &Context, check: &Check) -> Result<Finding> {
+    match check {
+        Check::Holds(step) => Finding::of(context, *step).await,
+        Check::File(name) => Finding::from_look(file(name)),
+        Check::Query(query) => {
+            let look = tokio::time::timeout(super::PATIENCE, ask(context, query)).await;
+            let late = || Ok(Observation::Waiting(format!("no answer after {} s", super::PATIENCE.as_secs())));
+            Finding::from_look(look.unwrap_or_else(|_| late()))
+        }
+    }
+}
+
+/// In the current directory, where the lesson's commands are run.
+fn file(name: &str) -> Result<Observation> {
+    let text = match fs_err::read_to_string(name) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Ok(Observation::Missing(format!("there is no {name} in this directory")));
+        }
+        Err(error) => return Err(failure::from_io(error)),
+    };
+    Ok(match serde_saphyr::from_str::<serde_json::Value>(&text) {
+        Ok(serde_json::Value::Object(_)) => Observation::Done(name.to_owned()),
+        Ok(_) => Observation::Wrong(format!("{name} has no fields")),
+        Err(error) => Observation::Wrong(format!("{name} is not YAML: {}", error.without_snippet())),
+    })
+}
+
+/// Rows arrive on the other nodes within a fraction of a second, and a statement waits for nothing.
+const STATEMENT: Duration = Duration::from_secs(8);
+
+async fn ask(context: &Context, query: &Query) -> Result<Observation> {
+    let databases = steps::databases(context).await?;
+    let answers = databases.iter().map(|database| async move {
+        (database.node.clone(), database.run(Role::Application, &query.sql, STATEMENT).await)
+    });
+    for (node, answer) in futures::future::join_all(answers).await {
+        match answer {
+            Ok(rows) if query.is_answered_by(&rows) => {}
+            Ok(rows) => {
+                let rows: Vec<String> = rows.iter().map(|row| row.join(", ")).collect();
+                let seen = if rows.is_empty() { "nothing".to_owned() } else { rows.join("; ") };
+                return Ok(Observation::Missing(format!("{node} answers: {seen}")));
+            }
+            Err(error) => match failure::of(&error) {
+                Some(found) => {
+                    let seen = found.seen().first().map_or("", String::as_str);
+                    return Ok(Observation::Missing(format!("{node}: {seen}")));
+                }
+                None => return Err(error),
+            },
+        }
+    }
+    let nodes: Vec<&str> = databases.iter().map(|database| database.node.as_str()).collect();
+    Ok(Observation::Done(nodes.join(", ")))
+}

@@ -1,0 +1,17 @@
+//! `values`: what `up` tells the chart, as the file that helm reads.
+
+use anyhow::{Context as _, Result};
+
+use super::Verdict;
+use crate::cli::{Output, Values};
+use crate::{steps, ui};
+
+pub(super) fn run(arguments: &Values) -> Result<Verdict> {
+    let context = super::context(&arguments.common, Some(&arguments.shape))?;
+    let values = steps::release_values(&context)?;
+    match arguments.common.output {
+        Output::Json => ui::print(&format!("{values}\n"))?,
+        Output::Text => ui::print(&serde_saphyr::to_string(&values).context("cannot write the values as YAML")?)?,
+    }
+    Ok(Verdict::Good)
+}
