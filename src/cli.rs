@@ -48,6 +48,9 @@ pub(crate) enum Command {
     /// Print the environment in which kubectl, helm and psql reach the cluster
     #[command(after_help = "Use it as:  eval \"$(pgedge-bootstrap env)\"")]
     Env(Env),
+    /// Write the lessons as files, for those who publish them
+    #[command(subcommand)]
+    Tutorial(Tutorial),
     /// Print a completion script for a shell
     Completions { shell: clap_complete::Shell },
 }
@@ -117,6 +120,31 @@ pub(crate) struct Guide {
     pub(crate) shape: Shape,
     #[command(flatten)]
     pub(crate) common: Common,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Tutorial {
+    /// Write a lesson in the form of another delivery
+    Export(Export),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// The form
+    #[arg(value_name = "FORM")]
+    pub(crate) form: Form,
+    /// The lesson
+    #[arg(long, value_name = "LESSON", default_value = "active-active", value_parser = parse_lesson)]
+    pub(crate) lesson: Lesson,
+    /// Where to write it
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(crate) to: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Form {
+    /// One document, WALKTHROUGH.md
+    Walkthrough,
 }
 
 #[derive(Debug, Args)]

@@ -13,6 +13,7 @@ mod run;
 mod status;
 mod tools;
 mod turn;
+mod tutorial;
 mod up;
 mod values;
 mod verify;
@@ -62,6 +63,7 @@ pub(crate) async fn run(cli: Cli, stop: &Stop) -> Result<Verdict> {
         Command::Down(arguments) => unless_stopped(stop, down::run(&arguments)).await,
         Command::Versions(arguments) => versions::run(&arguments.common),
         Command::Env(arguments) => env::run(&arguments.common),
+        Command::Tutorial(arguments) => tutorial::run(&arguments),
         Command::Completions { shell } => completions::run(shell),
     }
 }

@@ -3,6 +3,7 @@
 //! A lesson is a folder: `lesson.md` introduces it, `<number>-<id>.md` are its steps, `finish.md` ends it. What a step
 //! makes true is among its checks, so that doing it and having done it are told apart by the state of the world.
 
+mod export;
 mod parse;
 mod shelf;
 
@@ -10,6 +11,7 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
+pub(crate) use export::walkthrough;
 pub(crate) use shelf::find;
 
 use crate::step::{Stage, StepId};

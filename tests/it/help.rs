@@ -21,7 +21,21 @@ fn without_arguments_the_help_is_shown_and_nothing_is_done() {
 fn help_names_every_command() {
     let ran = Home::new().run(&["--help"]);
     assert_eq!(ran.code, 0);
-    for command in ["up", "tools", "verify", "prove", "status", "wait", "versions", "down", "env", "completions"] {
+    for command in [
+        "up",
+        "tools",
+        "verify",
+        "prove",
+        "status",
+        "wait",
+        "versions",
+        "down",
+        "env",
+        "guide",
+        "values",
+        "tutorial",
+        "completions",
+    ] {
         assert!(
             ran.stdout.lines().any(|line| line.trim_start().starts_with(&format!("{command} "))),
             "{command} is not in\n{}",
