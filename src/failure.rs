@@ -145,6 +145,8 @@ failures! {
     ImagePullFailed "image-pull-failed"
         "check that the registry can be reached from this machine, or name a --registry-mirror HOST=URL"
     // What runs in the cluster.
+    KubernetesAway "kubernetes-away"
+        "the Kubernetes API may be restarting: `pgedge-bootstrap status` shows what is running, and running this again continues from what is there"
     KubernetesRefused "kubernetes-refused"
         "`pgedge-bootstrap status` shows what is running"
     OperatorForeign "operator-foreign"

@@ -44,9 +44,23 @@ pub(crate) async fn client(kubeconfig: &Path) -> Result<kube::Client> {
     kube::Client::try_from(config).context("cannot set up the Kubernetes client")
 }
 
-/// Turns an API error into a failure with the server's words.
+/// Turns an API error into a failure with the server's words: of a server that says no, or of one that cannot be asked
+/// at this moment.
 pub(crate) fn refused(what: impl Into<String>, error: &kube::Error) -> anyhow::Error {
-    Failure::new(FailureId::KubernetesRefused, what).evidence(words(error)).into()
+    let id = match error {
+        // A server that starts, or ends, or has lost its etcd for a moment answers 500 or 503. So does one whose webhook
+        // does not answer, which only the words tell.
+        kube::Error::Api(status)
+            if !matches!(status.code, 500 | 502..=504) || status.message.contains("failed calling webhook") =>
+        {
+            FailureId::KubernetesRefused
+        }
+        kube::Error::Api(_) | kube::Error::HyperError(_) | kube::Error::Service(_) | kube::Error::ReadEvents(_) => {
+            FailureId::KubernetesAway
+        }
+        _ => FailureId::KubernetesRefused,
+    };
+    Failure::new(id, what).evidence(words(error)).into()
 }
 
 /// What an API error says to a person: the server's message, or what is at the bottom of a failed connection.

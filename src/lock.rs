@@ -105,6 +105,30 @@ impl RunLock {
     }
 }
 
+/// The runs of other clusters of this person that go on now, each in words.
+///
+/// # Errors
+/// Those of the disk.
+pub(crate) fn other_runs(state: &Path) -> Result<Vec<String>> {
+    let own = state.with_extension("lock");
+    let folder = own.parent().context("the state directory has no parent")?;
+    let mut runs = Vec::new();
+    for entry in fs_err::read_dir(folder).map_err(failure::from_io)? {
+        let path = entry.map_err(failure::from_io)?.path();
+        if path == own || path.extension().is_none_or(|extension| extension != "lock") {
+            continue;
+        }
+        let file = fs_err::OpenOptions::new().read(true).write(true).open(&path);
+        let mut file = file.map_err(failure::from_io)?;
+        if !locked(&file, &path)? {
+            let cluster = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            let who = read(&mut file)?.map_or_else(|| "somebody".to_owned(), |holder| holder.to_string());
+            runs.push(format!("cluster {cluster:?}: {who}"));
+        }
+    }
+    Ok(runs)
+}
+
 fn in_progress(evidence: String) -> anyhow::Error {
     let what = "another run, or a program that it started, is changing this cluster";
     Failure::new(FailureId::RunInProgress, what).evidence(evidence).into()
@@ -159,6 +183,19 @@ mod tests {
         assert!(failure.seen()[0].starts_with(&format!("process {} on ", std::process::id())), "{:?}", failure.seen());
         drop(held);
         eventually_ours(&state).await;
+    }
+
+    #[tokio::test]
+    async fn the_runs_of_other_clusters_are_told_and_not_disturbed() {
+        let folder = tempfile::tempdir().unwrap();
+        let [own, other, idle] = ["pgedge", "other", "idle"].map(|name| folder.path().join(name));
+        eventually_ours(&idle).await;
+        let _held = [RunLock::take(&own, "down").await.unwrap(), RunLock::take(&other, "up").await.unwrap()];
+        let runs = other_runs(&own).unwrap();
+        let wanted = format!("cluster \"other\": process {} on ", std::process::id());
+        assert!(runs.iter().any(|run| run.starts_with(&wanted) && run.contains("(up)")), "{runs:?}");
+        assert!(!runs.iter().any(|run| run.contains("pgedge")), "{runs:?}");
+        eventually_ours(&idle).await;
     }
 
     #[tokio::test]

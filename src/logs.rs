@@ -61,7 +61,9 @@ fn began<'name>(name: &'name str, cluster: &str) -> Option<&'name str> {
 
 /// A run holds the lock of its log, which goes with the process however it ends.
 fn is_being_written(log: &Path) -> bool {
-    fs_err::File::open(log).is_ok_and(|log| matches!(log.try_lock(), Err(std::fs::TryLockError::WouldBlock)))
+    // For writing, because NFS locks nothing exclusively for those who only read.
+    let log = fs_err::OpenOptions::new().append(true).open(log);
+    log.is_ok_and(|log| matches!(log.try_lock(), Err(std::fs::TryLockError::WouldBlock)))
 }
 
 #[cfg(test)]

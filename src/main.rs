@@ -31,6 +31,7 @@ mod ui;
 // The vocabulary.
 mod event;
 mod failure;
+mod file;
 mod identity;
 mod image;
 mod lesson;
@@ -67,6 +68,9 @@ const DEFECT: u8 = 3;
 /// How long a thread that writes a file may go on when the run has ended.
 const LAST_WORK: Duration = Duration::from_secs(5);
 
+/// The same when the end was asked for twice: the time that it takes to end the programs that were started.
+const LAST_BLOWS: Duration = Duration::from_millis(300);
+
 fn main() -> ExitCode {
     std::panic::set_hook(Box::new(ui::say_defect));
     let cli = match cli::Cli::try_parse() {
@@ -97,7 +101,7 @@ fn main() -> ExitCode {
         AssertUnwindSafe(run).catch_unwind().await.unwrap_or(ExitCode::from(DEFECT))
     });
     // A thread may be in the middle of writing a file: its temporary name is removed if it may finish.
-    runtime.shutdown_timeout(if stop.is_insisted() { Duration::ZERO } else { LAST_WORK });
+    runtime.shutdown_timeout(if stop.is_insisted() { LAST_BLOWS } else { LAST_WORK });
     code
 }
 

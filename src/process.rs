@@ -137,17 +137,20 @@ impl Command {
                 let _ = stdin.write_all(&self.input).await;
             }
         };
-        let all = async { tokio::join!(feed, drain(stdout), drain(stderr), child.wait()) };
-        let Ok(((), stdout, stderr, status)) = tokio::time::timeout(self.deadline, all).await else {
-            return Err(self.out_of_time(line));
+        let (mut output, mut errors) = (Vec::new(), Vec::new());
+        let all = async { tokio::join!(feed, drain(stdout, &mut output), drain(stderr, &mut errors), child.wait()) };
+        let Ok(((), read, read_errors, status)) = tokio::time::timeout(self.deadline, all).await else {
+            return Err(self.out_of_time(line, &tail(&output, &errors)));
         };
+        read.and(read_errors)?;
         let status = status.with_context(|| format!("cannot wait for `{line}`"))?;
-        Ok(Finished { stdout: stdout?, stderr: stderr?, status })
+        Ok(Finished { stdout: output, stderr: errors, status })
     }
 
-    fn out_of_time(&self, line: &str) -> anyhow::Error {
+    /// `seen`: what it had printed.
+    fn out_of_time(&self, line: &str, seen: &str) -> anyhow::Error {
         let what = format!("`{line}` was still running after {} s and was stopped", self.deadline.as_secs());
-        Failure::new(FailureId::CommandDeadline, what).into()
+        Failure::new(FailureId::CommandDeadline, what).evidence(seen).into()
     }
 
     async fn start(&self, line: &str) -> Result<tokio::process::Child> {
@@ -211,10 +214,7 @@ impl Finished {
 
     /// The last lines of the error output, or of the standard output if there is none.
     pub(crate) fn tail(&self) -> String {
-        let bytes = if self.stderr.iter().all(u8::is_ascii_whitespace) { &self.stdout } else { &self.stderr };
-        let text = String::from_utf8_lossy(bytes);
-        let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-        lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
+        tail(&self.stdout, &self.stderr)
     }
 }
 
@@ -239,12 +239,19 @@ impl Drop for ProcessGroup {
     }
 }
 
-async fn drain(pipe: Option<impl tokio::io::AsyncRead + Unpin>) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
+/// Reads to the end. What was read is there also when this is given up before.
+async fn drain(pipe: Option<impl tokio::io::AsyncRead + Unpin>, bytes: &mut Vec<u8>) -> Result<()> {
     if let Some(mut pipe) = pipe {
-        pipe.read_to_end(&mut bytes).await.context("cannot read the output of a program")?;
+        pipe.read_to_end(bytes).await.context("cannot read the output of a program")?;
     }
-    Ok(bytes)
+    Ok(())
+}
+
+fn tail(stdout: &[u8], stderr: &[u8]) -> String {
+    let bytes = if stderr.iter().all(u8::is_ascii_whitespace) { stdout } else { stderr };
+    let text = String::from_utf8_lossy(bytes);
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
 }
 
 fn quoted(word: &str) -> String {
@@ -276,10 +283,13 @@ mod tests {
     async fn a_deadline_ends_the_program_and_its_children() {
         let marker = tempfile::tempdir().unwrap();
         let file = marker.path().join("child");
-        let script =
-            format!("sh -c 'echo $$ > {0}.part; mv {0}.part {0}; exec tail -f /dev/null' & wait", file.display());
+        let script = format!(
+            "echo begun; sh -c 'echo $$ > {0}.part; mv {0}.part {0}; exec tail -f /dev/null' & wait",
+            file.display()
+        );
         let error = Command::new("sh", Duration::from_secs(2)).args(["-c", &script]).stdout().await.unwrap_err();
-        assert_eq!(crate::failure::of(&error).map(Failure::id), Some(FailureId::CommandDeadline));
+        let failure = crate::failure::of(&error).unwrap();
+        assert_eq!((failure.id(), failure.seen()), (FailureId::CommandDeadline, &["begun".to_owned()][..]));
         let child: i32 = fs_err::read_to_string(&file).unwrap().trim().parse().unwrap();
         let gone = || {
             let state = fs_err::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();

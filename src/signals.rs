@@ -19,7 +19,10 @@ async fn pass_on(kind: SignalKind, stop: &Stop) {
     // Without a handler the signal ends the process by itself.
     let Ok(mut signals) = signal(kind) else { return pending().await };
     while signals.recv().await.is_some() {
-        stop.ask();
+        // The end of a terminal comes as two of these, from the shell and from the kernel: only a person insists.
+        if kind != SignalKind::hangup() || !stop.is_asked() {
+            stop.ask();
+        }
     }
 }
 

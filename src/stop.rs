@@ -28,6 +28,10 @@ impl Stop {
         self.asked_times(2).await;
     }
 
+    pub(crate) fn is_asked(&self) -> bool {
+        *self.asked.borrow() >= 1
+    }
+
     pub(crate) fn is_insisted(&self) -> bool {
         *self.asked.borrow() >= 2
     }

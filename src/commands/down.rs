@@ -1,12 +1,15 @@
 //! `down`: remove what we made, and nothing else.
 
+use std::path::{Path, PathBuf};
+
 use anyhow::Result;
 use serde_json::json;
 
 use super::Verdict;
 use crate::cli::{Down, Output};
-use crate::failure;
-use crate::lock::RunLock;
+use crate::context::Context;
+use crate::failure::{self, Failure, FailureId};
+use crate::lock::{RunLock, other_runs};
 use crate::logs;
 use crate::pins::Tool;
 use crate::run_state::remove_parts_of_the_dead;
@@ -16,6 +19,9 @@ use crate::ui;
 pub(super) async fn run(arguments: &Down) -> Result<Verdict> {
     let context = super::context(&arguments.common, None)?;
     let _lock = RunLock::take(&context.places.state, "down").await?;
+    if arguments.purge {
+        refuse_beside_other_runs(&context)?;
+    }
     let mut removed = steps::remains_of_cluster(&context).await?;
     let mut tools = Vec::new();
     if arguments.purge {
@@ -24,6 +30,7 @@ pub(super) async fn run(arguments: &Down) -> Result<Verdict> {
                 let files = [context.tool_path(tool), steps::mark_of_tool(&context, tool)];
                 tools.extend(files.into_iter().filter(|path| path.exists()));
             }
+            tools.extend(parts_of(&context.places.bin, tool));
         }
         removed.extend(tools.iter().map(|path| format!("file {}", path.display())));
         if context.places.cache.exists() {
@@ -73,4 +80,26 @@ pub(super) async fn run(arguments: &Down) -> Result<Verdict> {
         ),
     }
     Ok(Verdict::Good)
+}
+
+/// All clusters share the downloads, and most of them the tools.
+fn refuse_beside_other_runs(context: &Context) -> Result<()> {
+    let runs = other_runs(&context.places.state)?;
+    if runs.is_empty() {
+        return Ok(());
+    }
+    let what = "another run uses the tools and the downloads that --purge would remove";
+    let failure = Failure::new(FailureId::RunInProgress, what).evidence(runs.join("\n"));
+    Err(failure.hint("wait for it to end, or leave --purge away: the cluster is removed all the same").into())
+}
+
+/// What a killed run has left of a program that it was unpacking.
+fn parts_of(bin: &Path, tool: Tool) -> Vec<PathBuf> {
+    let is_part = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with(&format!(".{}.", tool.as_str())) && name.ends_with(".part")
+    };
+    // A directory that is not there holds none.
+    let entries = fs_err::read_dir(bin).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).filter(is_part).collect()
 }

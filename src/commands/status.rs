@@ -47,7 +47,7 @@ pub(super) async fn run(arguments: &Status) -> Result<Verdict> {
                 "ok": good,
                 "run": last.as_ref().map(LastRun::json),
                 "name": context.options.name.as_str(),
-                "kubeconfig": context.places.kubeconfig,
+                "kubeconfig": context.places.kubeconfig.display().to_string(),
                 "cluster": observation(&cluster),
                 "operators": {"cert-manager": observation(&cert_manager), "cloudnative-pg": observation(&cloudnative_pg)},
                 "nodes": nodes.iter().map(|node| node_json(&context, node)).collect::<Vec<_>>(),

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::{Deadline, World};
 use crate::event::{Event, Reporter, RunningStep, StepReporter};
-use crate::failure::{Failure, FailureId};
+use crate::failure::{self, Failure, FailureId};
 use crate::step::{Observation, StepId};
 
 /// Between two attempts at a step that slips back. An attempt itself waits for what can be waited for.
@@ -98,9 +98,11 @@ async fn observe_apply_observe<W: World>(
     limits: Limits,
     reporter: &StepReporter,
 ) -> Result<(String, bool)> {
-    let found = match look(world, step).await? {
-        Observation::Done(detail) => return Ok((detail, false)),
-        found => found,
+    let found = match look(world, step).await {
+        Ok(Observation::Done(detail)) => return Ok((detail, false)),
+        Ok(found) => found,
+        // What could not be asked is asked again when the work is done.
+        Err(error) => Observation::Waiting(away(&error).ok_or(error)?),
     };
     // The others' work is no part of the step's own deadline.
     limits.within(step, None, reporter, turn.comes()).await?;
@@ -109,10 +111,27 @@ async fn observe_apply_observe<W: World>(
     Ok((detail, true))
 }
 
+/// A Kubernetes API that is away for longer than a restart takes will not come back by itself.
+const AWAY: Duration = Duration::from_secs(30);
+
 async fn make_true<W: World>(world: &W, step: StepId, reporter: &StepReporter) -> Result<String> {
+    let mut since: Option<Instant> = None;
     loop {
-        world.apply(step, reporter).await?;
-        match look(world, step).await? {
+        let seen = match world.apply(step, reporter).await {
+            Ok(()) => look(world, step).await,
+            Err(error) => Err(error),
+        };
+        let seen = match seen {
+            Ok(seen) => {
+                since = None;
+                seen
+            }
+            Err(error) => match away(&error) {
+                Some(words) if since.get_or_insert_with(Instant::now).elapsed() < AWAY => Observation::Waiting(words),
+                _ => return Err(error),
+            },
+        };
+        match seen {
             Observation::Done(detail) => return Ok(detail),
             // It held and slipped back, as pods do while a cluster settles: the deadline is the limit.
             Observation::Waiting(why) => {
@@ -126,6 +145,12 @@ async fn make_true<W: World>(world: &W, step: StepId, reporter: &StepReporter) -
             }
         }
     }
+}
+
+/// What a Kubernetes API that is away had to be asked or told, if that is the error: it can be repeated.
+fn away(error: &anyhow::Error) -> Option<String> {
+    let found = failure::of(error).filter(|found| found.id() == FailureId::KubernetesAway)?;
+    Some(format!("{found}: {}", found.seen().join("; ")))
 }
 
 async fn look<W: World>(world: &W, step: StepId) -> Result<Observation> {

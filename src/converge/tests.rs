@@ -22,6 +22,10 @@ enum Behaviour {
     FailsAfter(Duration, FailureId),
     NeverEnds,
     ChangesNothing,
+    /// The Kubernetes API cannot be reached for so many times.
+    IsAway {
+        times: usize,
+    },
     /// Holds only after it was applied so many times, and is on its way until then.
     SlipsBack {
         times: usize,
@@ -79,6 +83,10 @@ impl World for Simulation {
                 reporter.waiting("something that never comes");
                 std::future::pending::<()>().await;
             }
+            Behaviour::IsAway { times } if self.applied().len() <= times => {
+                return Err(Failure::new(FailureId::KubernetesAway, "cannot ask").evidence("refused").into());
+            }
+            Behaviour::IsAway { .. } => {}
             Behaviour::ChangesNothing | Behaviour::SlipsBack { .. } => return Ok(()),
         }
         self.state().holds.insert(step);
@@ -234,6 +242,21 @@ async fn a_step_that_slips_back_is_applied_again_until_it_holds_or_its_deadline_
     let world = Simulation::new([(A, Behaviour::SlipsBack { times: usize::MAX })]);
     let (outcome, _) = run(&world, vec![(A, vec![])]).await;
     assert_eq!(ids(&outcome), [(A, Some(FailureId::StepDeadline))]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kubernetes_api_that_is_away_for_a_moment_is_asked_again_and_one_that_stays_away_ends_the_run() {
+    let world = Simulation::new([(A, Behaviour::IsAway { times: 3 })]);
+    let (outcome, events) = run(&world, vec![(A, vec![])]).await;
+    assert!(outcome.errors.is_empty());
+    assert_eq!(world.applied(), [A, A, A, A]);
+    let told = |event: &Event| matches!(event, Event::StepWaiting { reason, .. } if reason == "cannot ask: refused");
+    assert_eq!(events.iter().filter(|event| told(event)).count(), 1);
+    let world = Simulation::new([(A, Behaviour::IsAway { times: usize::MAX })]);
+    let began = tokio::time::Instant::now();
+    let (outcome, _) = run(&world, vec![(A, vec![])]).await;
+    assert_eq!(ids(&outcome), [(A, Some(FailureId::KubernetesAway))]);
+    assert_eq!(began.elapsed().as_secs(), 30);
 }
 
 #[tokio::test(start_paused = true)]

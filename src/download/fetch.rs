@@ -66,7 +66,7 @@ impl Fetcher {
         if let Some(file) = self.store.verified(sum).await? {
             return Ok(file);
         }
-        let _lock = self.store.lock(sum).await?;
+        let lock = Arc::new(self.store.lock(sum).await?);
         // Whoever held the lock before may have fetched it.
         if let Some(file) = self.store.verified(sum).await? {
             return Ok(file);
@@ -76,7 +76,7 @@ impl Fetcher {
         let mut seen = Vec::new();
         let mut arrived = 0;
         loop {
-            match self.attempt(&address, sum, reporter).await {
+            match self.attempt(&address, sum, &lock, reporter).await {
                 Ok(file) => return Ok(file),
                 Err(Attempt::Final(error)) => {
                     self.remove_empty_partial(sum);
@@ -108,11 +108,17 @@ impl Fetcher {
         }
     }
 
-    async fn attempt(&self, address: &str, sum: &Sha256, reporter: &StepReporter) -> Result<PathBuf, Attempt> {
+    async fn attempt(
+        &self,
+        address: &str,
+        sum: &Sha256,
+        lock: &Arc<fs_err::File>,
+        reporter: &StepReporter,
+    ) -> Result<PathBuf, Attempt> {
         let mut partial = self.open_partial(sum).await.map_err(Attempt::Final)?;
         if partial.sum() == *sum {
             // Everything had arrived when an earlier run was ended.
-            return self.conclude(address, sum, partial, false).await;
+            return self.conclude(address, sum, partial, (false, lock)).await;
         }
         let _stream = self.stream(reporter).await.map_err(Attempt::Final)?;
         let mut request = self.client.get(address);
@@ -151,7 +157,7 @@ impl Fetcher {
         if total.is_some_and(|total| partial.length < total) {
             return Err(again(format!("the connection ended after {} bytes", partial.length)));
         }
-        self.conclude(address, sum, partial, resumed).await
+        self.conclude(address, sum, partial, (resumed, lock)).await
     }
 
     async fn stream(&self, reporter: &StepReporter) -> Result<SemaphorePermit<'_>> {
@@ -163,12 +169,20 @@ impl Fetcher {
     }
 
     /// Compares the sum and moves the file to its place, or throws it away.
-    async fn conclude(&self, address: &str, sum: &Sha256, partial: Partial, resumed: bool) -> Result<PathBuf, Attempt> {
+    async fn conclude(
+        &self,
+        address: &str,
+        sum: &Sha256,
+        partial: Partial,
+        (resumed, lock): (bool, &Arc<fs_err::File>),
+    ) -> Result<PathBuf, Attempt> {
         let found = partial.sum();
         let (path, target, etag) = (self.store.partial(sum), self.store.file(sum), self.store.etag(sum));
         if found == *sum {
-            let file = partial.file;
+            let (file, lock) = (partial.file, Arc::clone(lock));
             let moved = heavy(move || {
+                // Kept until the file is in its place, also when the run is cancelled meanwhile.
+                let _lock = lock;
                 file.sync_all().map_err(failure::from_io)?;
                 fs_err::rename(&path, &target).map_err(failure::from_io)?;
                 failure::ignore_missing(fs_err::remove_file(&etag))?;

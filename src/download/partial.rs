@@ -8,8 +8,8 @@ use reqwest::Response;
 use reqwest::header::ETAG;
 use sha2::{Digest as _, Sha256 as Hasher};
 
-use crate::failure;
 use crate::sum::Sha256;
+use crate::{failure, file};
 
 /// A file that is arriving: what is there of it, hashed.
 pub(super) struct Partial {
@@ -71,7 +71,7 @@ impl Partial {
             response.headers().get(ETAG).and_then(|value| value.to_str().ok()).filter(|etag| etag.starts_with('"'));
         match strong {
             Some(etag) if self.etag.as_deref() == Some(etag) => Ok(()),
-            Some(etag) => fs_err::write(path, etag).map_err(failure::from_io),
+            Some(etag) => file::replace(path, etag.as_bytes(), file::PUBLIC),
             None => failure::ignore_missing(fs_err::remove_file(path)),
         }
     }

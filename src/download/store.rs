@@ -14,9 +14,9 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use sha2::{Digest as _, Sha256 as Hasher};
 
-use crate::failure;
 use crate::sum::Sha256;
 use crate::work::heavy;
+use crate::{failure, file};
 
 const CHUNK: usize = 1 << 20;
 
@@ -51,13 +51,12 @@ impl Store {
     }
 
     /// The file with this sum if it is here and still is what its name says. A file that is something else was
-    /// altered or damaged: it is removed, and is missing then.
+    /// altered or damaged: it counts as missing, and the right one takes its place when it is fetched.
     pub(crate) async fn verified(&self, sum: &Sha256) -> Result<Option<PathBuf>> {
         let (file, sum) = (self.file(sum), sum.clone());
         heavy(move || match sum_of_file(&file)? {
             Some(found) if found == sum => Ok(Some(file)),
-            Some(_) => fs_err::remove_file(&file).map(|()| None).map_err(failure::from_io),
-            None => Ok(None),
+            _ => Ok(None),
         })
         .await
     }
@@ -83,13 +82,7 @@ impl Store {
     /// Remembers the sum of the program that came out of an archive, so that a later run can check the program
     /// without unpacking again.
     pub(crate) fn remember_member(&self, archive: &Sha256, program: &Sha256) -> Result<()> {
-        let path = self.member(archive);
-        let parent = path.parent().context("the store has no directory")?;
-        fs_err::create_dir_all(parent).map_err(failure::from_io)?;
-        let mut file = tempfile::NamedTempFile::new_in(parent).map_err(failure::from_io)?;
-        std::io::Write::write_all(&mut file, program.as_str().as_bytes()).map_err(failure::from_io)?;
-        file.persist(&path).map_err(|error| failure::from_io(error.error))?;
-        Ok(())
+        file::replace(&self.member(archive), program.as_str().as_bytes(), file::PUBLIC)
     }
 
     /// The sum remembered by [`Self::remember_member`]; what cannot be read as a sum counts as forgotten.
@@ -122,7 +115,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_damaged_file_is_not_found_and_is_removed() {
+    async fn a_damaged_file_counts_as_missing_and_a_look_removes_nothing() {
         let cache = tempfile::tempdir().unwrap();
         let store = Store::new(cache.path().to_owned());
         let sum = Sha256::from_bytes(&Hasher::digest(b"whole"));
@@ -131,7 +124,7 @@ mod tests {
         assert_eq!(store.verified(&sum).await.unwrap(), Some(store.file(&sum)));
         fs_err::write(store.file(&sum), "whale").unwrap();
         assert_eq!(store.verified(&sum).await.unwrap(), None);
-        assert!(!store.file(&sum).exists());
+        assert!(store.file(&sum).exists());
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::sum::Sha256;
 const LARGEST_PROGRAM: u64 = 1 << 30;
 
 /// Puts a program at `target`: the file `source` itself, or its one tar.gz member `member`. Returns the program's sum.
-/// A program that was there before stays whole until the moment it is replaced.
+/// A program that was there before stays whole until the moment it is replaced; `before` is called right before that.
 ///
 /// The caller holds the store's lock of `source`: the file beside the target has a fixed name, so that what a killed
 /// run leaves is overwritten by the next one.
@@ -23,12 +23,18 @@ const LARGEST_PROGRAM: u64 = 1 << 30;
 /// # Errors
 /// [`FailureId::ArchiveInvalid`] if the member is absent, is not a plain file or is oversized, or the archive is damaged;
 /// [`FailureId::DiskFull`] and [`FailureId::DirectoryNotWritable`].
-pub(crate) fn place_program(source: &Path, member: Option<&str>, target: &Path) -> Result<Sha256> {
+pub(crate) fn place_program(
+    source: &Path,
+    member: Option<&str>,
+    target: &Path,
+    before: impl FnOnce(&Sha256) -> Result<()>,
+) -> Result<Sha256> {
     let directory = target.parent().context("a program needs a directory")?;
     fs_err::create_dir_all(directory).map_err(failure::from_io)?;
     let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let beside = directory.join(format!(".{}.{}.part", name(target), name(source)));
     let placed = write_program(source, member, &beside).and_then(|sum| {
+        before(&sum)?;
         fs_err::rename(&beside, target).map_err(failure::from_io)?;
         Ok(sum)
     });
@@ -119,7 +125,7 @@ mod tests {
 
     fn refusal(folder: &tempfile::TempDir, member: &str) -> Failure {
         let target = folder.path().join("bin/program");
-        let error = place_program(&folder.path().join("a.tar.gz"), Some(member), &target).unwrap_err();
+        let error = place_program(&folder.path().join("a.tar.gz"), Some(member), &target, |_| Ok(())).unwrap_err();
         assert!(!target.exists());
         assert_eq!(fs_err::read_dir(folder.path().join("bin")).unwrap().count(), 0, "a temporary file was left");
         failure::of(&error).unwrap().clone()
@@ -132,7 +138,14 @@ mod tests {
             builder.append_data(&mut entry(tar::EntryType::Regular, 7), "./linux-amd64/helm", &b"program"[..]).unwrap();
         });
         let target = folder.path().join("bin/helm");
-        let sum = place_program(&folder.path().join("a.tar.gz"), Some("linux-amd64/helm"), &target).unwrap();
+        let mut before = None;
+        let sum = place_program(&folder.path().join("a.tar.gz"), Some("linux-amd64/helm"), &target, |sum| {
+            before = Some(sum.clone());
+            assert!(!target.exists(), "what is to come before comes before");
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(before.as_ref(), Some(&sum));
         assert_eq!(fs_err::read(&target).unwrap(), b"program");
         assert_eq!(sum, Sha256::from_bytes(&Hasher::digest(b"program")));
         assert_eq!(fs_err::metadata(&target).unwrap().permissions().mode() & 0o777, 0o755);

@@ -12,6 +12,9 @@ use serde::de::DeserializeOwned;
 use super::root_cause;
 use crate::event::StepReporter;
 
+/// Said while an API server is away.
+const AWAY: &str = "the Kubernetes API cannot be watched";
+
 /// The objects that are there now, by name.
 pub(crate) type Objects<K> = BTreeMap<String, K>;
 
@@ -24,6 +27,7 @@ pub(crate) async fn until<K, T>(api: Api<K>, labels: &str, mut judge: impl FnMut
 where
     K: Resource + Clone + Debug + DeserializeOwned + Send + 'static,
 {
+    let (reporter, mut before) = (StepReporter::current(), None::<String>);
     loop {
         let config = watcher::Config::default().labels(labels);
         let mut events = std::pin::pin!(watch(api.clone(), config).default_backoff());
@@ -37,13 +41,24 @@ where
                 Ok(Event::InitDone) => {
                     objects = std::mem::take(&mut listed);
                     complete = true;
+                    // What is waited for has not changed, unless somebody has said so meanwhile.
+                    if let (Some(before), Some(reporter)) = (before.take(), &reporter)
+                        && reporter.last_seen().starts_with(AWAY)
+                    {
+                        reporter.waiting(if before.is_empty() {
+                            "the Kubernetes API answers again".to_owned()
+                        } else {
+                            before
+                        });
+                    }
                 }
                 Ok(Event::Apply(object)) => drop(objects.insert(object.name_any(), object)),
                 Ok(Event::Delete(object)) => drop(objects.remove(&object.name_any())),
                 Err(error) => {
                     // The stream goes on by itself after a pause, with a new list, which is judged.
-                    if let Some(reporter) = StepReporter::current() {
-                        reporter.waiting(format!("the Kubernetes API cannot be watched: {}", root_cause(&error)));
+                    if let Some(reporter) = &reporter {
+                        before.get_or_insert_with(|| reporter.last_seen());
+                        reporter.waiting(format!("{AWAY}: {}", root_cause(&error)));
                     }
                     continue;
                 }

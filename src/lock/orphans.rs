@@ -66,7 +66,7 @@ fn closes_on_exec(fdinfo: &Path) -> bool {
 }
 
 /// The programs that were given the open file. Without /proc, lsof knows; macOS has it. It does not tell who was given
-/// the file, so other processes of this program are left alone.
+/// the file and who has opened it, so only programs that a run starts count.
 #[cfg(not(target_os = "linux"))]
 pub(super) async fn of(path: &Path) -> Result<Vec<Orphan>> {
     use std::time::Duration;
@@ -74,14 +74,18 @@ pub(super) async fn of(path: &Path) -> Result<Vec<Orphan>> {
     use crate::process::Command;
 
     const QUESTION: Duration = Duration::from_secs(5);
+    const STARTED_BY_US: [&str; 5] = ["kind", "helm", "kubectl", "kubectl-cnpg", "docker"];
     // Its exit status is 1 if nobody has the file open.
     let listed = Command::new("lsof", QUESTION).args([Path::new("-t"), Path::new("--"), path]).finish().await?;
     let mut found = Vec::new();
     for pid in String::from_utf8_lossy(&listed.stdout).lines().filter_map(|line| line.trim().parse::<u32>().ok()) {
-        let asked = Command::new("ps", QUESTION).args(["-o", "command=", "-p", &pid.to_string()]).finish().await?;
-        let line = String::from_utf8_lossy(&asked.stdout).trim().to_owned();
-        if pid != std::process::id() && !line.contains(env!("CARGO_PKG_NAME")) {
-            found.push(Orphan { pid, line });
+        let ask = async |what: &str| -> Result<String> {
+            let asked = Command::new("ps", QUESTION).args(["-o", what, "-p", &pid.to_string()]).finish().await?;
+            Ok(String::from_utf8_lossy(&asked.stdout).trim().to_owned())
+        };
+        let program = ask("comm=").await?;
+        if STARTED_BY_US.contains(&program.rsplit('/').next().unwrap_or_default()) {
+            found.push(Orphan { pid, line: ask("command=").await? });
         }
     }
     Ok(found)

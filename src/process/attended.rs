@@ -35,7 +35,7 @@ impl Command {
         let mut child = self.spawn(command, &line).await?;
         let _group = ProcessGroup(child.id().filter(|_| alone));
         let ended = tokio::time::timeout(self.deadline, child.wait()).await;
-        let status = ended.map_err(|_| self.out_of_time(&line))?;
+        let status = ended.map_err(|_| self.out_of_time(&line, ""))?;
         let status = status.with_context(|| format!("cannot wait for `{line}`"))?;
         Ok(status)
     }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::Result;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::{Command, Finished, ProcessGroup, drain, report};
+use super::{Command, Finished, ProcessGroup, drain, report, tail};
 use crate::failure;
 
 impl Command {
@@ -35,17 +35,26 @@ impl Command {
                 }
             }
         };
+        let (mut source_said, mut sink_said, mut sink_printed) = (Vec::new(), Vec::new(), Vec::new());
         let all = async {
-            tokio::join!(carry, drain(source_words), drain(sink_output), drain(sink_words), source.wait(), sink.wait())
+            tokio::join!(
+                carry,
+                drain(source_words, &mut source_said),
+                drain(sink_output, &mut sink_printed),
+                drain(sink_words, &mut sink_said),
+                source.wait(),
+                sink.wait()
+            )
         };
-        let Ok((_, source_words, sink_output, sink_words, source_status, sink_status)) =
+        let Ok((_, source_read, printed_read, sink_read, source_status, sink_status)) =
             tokio::time::timeout(self.deadline, all).await
         else {
-            return Err(self.out_of_time(&line));
+            return Err(self.out_of_time(&line, &tail(&source_said, &sink_said)));
         };
+        source_read.and(printed_read).and(sink_read)?;
         let ended = [
-            (line, Finished { stdout: Vec::new(), stderr: source_words?, status: source_status? }),
-            (other_line, Finished { stdout: sink_output?, stderr: sink_words?, status: sink_status? }),
+            (line, Finished { stdout: Vec::new(), stderr: source_said, status: source_status? }),
+            (other_line, Finished { stdout: sink_printed, stderr: sink_said, status: sink_status? }),
         ];
         for (line, finished) in &ended {
             report(line, started, Ok(finished));

@@ -8,7 +8,7 @@ use kube::api::{Api, ListParams};
 
 use crate::context::Context;
 use crate::event::StepReporter;
-use crate::failure;
+use crate::file;
 use crate::kubernetes;
 use crate::step::Observation;
 
@@ -53,19 +53,15 @@ pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<
 
 /// Writes the kubeconfig if it is not there, or was cut short. Returns kind's words if it does not have it yet.
 pub(super) async fn ensure_kubeconfig(context: &Context) -> Result<Result<(), String>> {
-    let file = &context.places.kubeconfig;
-    if kubernetes::client(file).await.is_ok() {
+    let path = &context.places.kubeconfig;
+    if kubernetes::client(path).await.is_ok() {
         return Ok(Ok(()));
     }
     let asked = context.kind().kubeconfig(context.options.name.as_str()).await?;
     if !asked.status.success() {
         return Ok(Err(asked.tail()));
     }
-    fs_err::create_dir_all(&context.places.state).map_err(failure::from_io)?;
-    // Temporary files are for their owner alone, as a kubeconfig must be.
-    let mut beside = tempfile::NamedTempFile::new_in(&context.places.state).map_err(failure::from_io)?;
-    std::io::Write::write_all(&mut beside, &asked.stdout).map_err(failure::from_io)?;
-    beside.persist(file).map_err(|error| failure::from_io(error.error)).context("cannot write the kubeconfig")?;
+    file::replace(path, &asked.stdout, file::PRIVATE).context("cannot write the kubeconfig")?;
     Ok(Ok(()))
 }
 

@@ -2,18 +2,18 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use sha2::{Digest as _, Sha256 as Hasher};
 
 use crate::context::Context;
 use crate::download::sum_of_file;
 use crate::event::StepReporter;
-use crate::failure;
 use crate::pins::ChartPin;
 use crate::places::Places;
 use crate::step::Observation;
 use crate::sum::Sha256;
 use crate::work::heavy;
+use crate::{failure, file};
 
 /// One sum for the whole chart: of the lines `<sum>  <path>`, as `sha256sum` would print them.
 pub(super) fn sum(chart: &ChartPin) -> Sha256 {
@@ -51,14 +51,9 @@ pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<
     let fetches = files.iter().map(|file| context.fetcher.fetch(&file.url, &file.sha256, reporter));
     let sources = futures::future::try_join_all(fetches).await?;
     let folder = folder(&context.pins.chart, &context.places);
-    for (file, source) in files.iter().zip(sources) {
-        let target = folder.join(&file.path);
-        let parent = target.parent().context("a chart file needs a directory")?;
-        fs_err::create_dir_all(parent).map_err(failure::from_io)?;
-        let mut beside = tempfile::NamedTempFile::new_in(parent).map_err(failure::from_io)?;
-        std::io::copy(&mut fs_err::File::open(source).map_err(failure::from_io)?, &mut beside)
-            .map_err(failure::from_io)?;
-        beside.persist(&target).map_err(|error| failure::from_io(error.error))?;
+    for (pin, source) in files.iter().zip(sources) {
+        let bytes = fs_err::read(source).map_err(failure::from_io)?;
+        file::replace(&folder.join(&pin.path), &bytes, file::PUBLIC)?;
     }
     Ok(())
 }

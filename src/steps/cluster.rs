@@ -14,6 +14,7 @@ use super::{api, registries};
 use crate::context::Context;
 use crate::event::StepReporter;
 use crate::failure::{self, Failure, FailureId};
+use crate::file;
 use crate::kubernetes;
 use crate::process::Finished;
 use crate::step::Observation;
@@ -75,9 +76,11 @@ async fn refuse_another_engine(context: &Context) -> Result<()> {
     let what = format!("the cluster {:?} was made in another docker engine", context.options.name.as_str());
     let failure =
         Failure::new(FailureId::ClusterForeign, what).evidence(format!("made in engine {made_in}, this is {here}"));
-    Err(failure
-        .hint("point docker at that engine (DOCKER_HOST, `docker context use`), or choose another --name")
-        .into())
+    let hint = format!(
+        "point docker at that engine (DOCKER_HOST, `docker context use`), or choose another --name; if that engine is no more, remove {}",
+        context.places.state.display()
+    );
+    Err(failure.hint(hint).into())
 }
 
 /// Whether the nodes that docker shows may be removed by this run: those of a cluster that was never finished, until
@@ -207,8 +210,8 @@ async fn create(context: &Context, reporter: &StepReporter) -> Result<()> {
     }
     fs_err::create_dir_all(&context.places.state).map_err(failure::from_io)?;
     failure::ignore_missing(fs_err::remove_file(&context.places.kubeconfig))?;
-    fs_err::write(&context.places.engine, context.docker.info().await?.id).map_err(failure::from_io)?;
-    fs_err::write(&context.places.unfinished, "").map_err(failure::from_io)?;
+    file::replace(&context.places.engine, context.docker.info().await?.id.as_bytes(), file::PUBLIC)?;
+    file::replace(&context.places.unfinished, b"", file::PUBLIC)?;
     let image = super::node_image::reference(context).await?;
     // kind leaves a lock beside what it writes if it is killed, so each one gets a place of its own.
     let scratch = tempfile::tempdir().map_err(failure::from_io)?;

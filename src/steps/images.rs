@@ -29,6 +29,12 @@ const PAUSE: Duration = Duration::from_millis(300);
 
 const QUESTION: Duration = Duration::from_secs(30);
 
+/// How long a node that has answered before may be silent.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// crictl by itself gives up after two seconds, which a machine that unpacks a gigabyte beside it may take.
+const CRICTL: [&str; 3] = ["crictl", "--timeout", "20s"];
+
 /// Every pinned image is in every Kubernetes node.
 pub(super) async fn observe(context: &Context) -> Result<Observation> {
     let nodes = super::cluster::containers(context).await?;
@@ -44,7 +50,7 @@ pub(super) async fn observe(context: &Context) -> Result<Observation> {
         Err(error) => match failure::of(&error) {
             Some(found) if found.id() == FailureId::CommandFailed => {
                 let seen = found.seen().first().map_or(found.summary(), String::as_str);
-                return Ok(Observation::Missing(format!("a Kubernetes node does not answer: {seen}")));
+                return Ok(Observation::Waiting(format!("a Kubernetes node does not answer: {seen}")));
             }
             _ => return Err(error),
         },
@@ -79,7 +85,8 @@ async fn nodes_that_can_pull(context: &Context, reporter: &StepReporter) -> Resu
                 reporter.waiting(why);
                 continue 'look;
             }
-            if !context.docker.try_exec(&node.name, &["crictl", "info"], QUESTION).await?.status.success() {
+            let asked = context.docker.try_exec(&node.name, &[&CRICTL[..], &["info"]].concat(), QUESTION).await?;
+            if !asked.status.success() {
                 reporter.waiting(format!("the container runtime of Kubernetes node {} does not answer yet", node.name));
                 continue 'look;
             }
@@ -89,7 +96,7 @@ async fn nodes_that_can_pull(context: &Context, reporter: &StepReporter) -> Resu
 }
 
 async fn fill(context: &Context, nodes: &[Container], reporter: &StepReporter) -> Result<()> {
-    let missing = missing(context, nodes).await?;
+    let missing = missing_of_busy(context, nodes, reporter).await?;
     let total = missing.len();
     let mut jobs: Vec<BoxFuture<'_, Result<&ImageName>>> = Vec::new();
     for (pin, lacking) in missing {
@@ -121,6 +128,29 @@ async fn bring(
         copy::copy(context, (first, other), pin, reporter).await?;
     }
     Ok(())
+}
+
+/// As [`missing`], of nodes that may be too busy to answer at once.
+async fn missing_of_busy<'a>(
+    context: &'a Context,
+    nodes: &'a [Container],
+    reporter: &StepReporter,
+) -> Result<Vec<(&'a ImagePin, Vec<&'a str>)>> {
+    let end = tokio::time::Instant::now() + PATIENCE;
+    let mut pause = tokio::time::interval(PAUSE);
+    loop {
+        pause.tick().await;
+        let error = match missing(context, nodes).await {
+            Ok(missing) => return Ok(missing),
+            Err(error) => error,
+        };
+        match failure::of(&error) {
+            Some(found) if found.id() == FailureId::CommandFailed && tokio::time::Instant::now() < end => {
+                reporter.waiting(format!("a Kubernetes node does not answer: {}", found.seen().join("; ")));
+            }
+            _ => return Err(error),
+        }
+    }
 }
 
 /// The images that some nodes lack, in the order of pulling: the largest first (the roles are in this order), so that it
@@ -164,7 +194,8 @@ async fn present(context: &Context, node: &str) -> Result<Vec<String>> {
         #[serde(default)]
         repo_digests: Vec<String>,
     }
-    let listed = context.docker.exec(node, &["crictl", "images", "--output", "json"], "", QUESTION).await?;
+    let listed = [&CRICTL[..], &["images", "--output", "json"]].concat();
+    let listed = context.docker.exec(node, &listed, "", QUESTION).await?;
     let listing: Listing =
         serde_json::from_str(&listed).context("`crictl images` answered something that is not understood")?;
     Ok(listing.images.into_iter().flat_map(|image| image.repo_tags.into_iter().chain(image.repo_digests)).collect())

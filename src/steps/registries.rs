@@ -33,26 +33,38 @@ fn hosts_file(context: &Context, mirror: &RegistryMirror) -> String {
 
 /// Why the mirrors that a Kubernetes node uses are not those of the options.
 pub(super) async fn differ(context: &Context, container: &Container) -> Result<Option<String>> {
+    let authority = authority(context)?;
     for mirror in &context.options.registry_mirrors {
-        let file = format!("{FOLDER}/{}/hosts.toml", mirror.host);
-        let found = context.docker.try_exec(&container.name, &["cat", &file], QUESTION).await?;
-        if found.stdout != hosts_file(context, mirror).as_bytes() {
-            return Ok(Some(format!("Kubernetes node {} does not use the mirror of {}", container.name, mirror.host)));
+        for (name, wanted) in files(context, mirror, authority.as_deref()) {
+            let file = format!("{FOLDER}/{}/{name}", mirror.host);
+            let found = context.docker.try_exec(&container.name, &["cat", &file], QUESTION).await?;
+            if found.stdout != wanted.as_bytes() {
+                let why = format!("Kubernetes node {} does not use the mirror of {}", container.name, mirror.host);
+                return Ok(Some(why));
+            }
         }
     }
     Ok(None)
 }
 
+/// The files of a mirror in the order in which they must come: containerd reads them at every pull.
+fn files(context: &Context, mirror: &RegistryMirror, authority: Option<&str>) -> Vec<(&'static str, String)> {
+    let authority = authority.map(|authority| ("ca.crt", authority.to_owned()));
+    authority.into_iter().chain([("hosts.toml", hosts_file(context, mirror))]).collect()
+}
+
+fn authority(context: &Context) -> Result<Option<String>> {
+    context.options.ca_file.as_deref().map(fs_err::read_to_string).transpose().context("cannot read --ca-file")
+}
+
 pub(super) async fn write(context: &Context, containers: &[Container]) -> Result<()> {
-    let authority =
-        context.options.ca_file.as_deref().map(fs_err::read_to_string).transpose().context("cannot read --ca-file")?;
+    let authority = authority(context)?;
     for container in containers {
         for mirror in &context.options.registry_mirrors {
             let folder = format!("{FOLDER}/{}", mirror.host);
-            if let Some(authority) = &authority {
-                write_file(context, container, &folder, "ca.crt", authority).await?;
+            for (name, content) in files(context, mirror, authority.as_deref()) {
+                write_file(context, container, &folder, name, &content).await?;
             }
-            write_file(context, container, &folder, "hosts.toml", &hosts_file(context, mirror)).await?;
         }
     }
     Ok(())
@@ -76,7 +88,11 @@ pub(super) async fn write_as_nodes_start(context: &Context) -> std::convert::Inf
 }
 
 async fn write_file(context: &Context, container: &Container, folder: &str, name: &str, content: &str) -> Result<()> {
-    // The names reach the shell as arguments, not as part of its text.
-    let script = r#"mkdir -p "$1" && cat > "$1/$2.$$" && mv "$1/$2.$$" "$1/$2""#;
-    context.docker.exec(&container.name, &["sh", "-c", script, "sh", folder, name], content, QUESTION).await.map(drop)
+    // The names reach the shell as arguments, not as part of its text. A docker that is killed ends the input early, and
+    // half a file must not take the place of a whole one.
+    let script =
+        r#"mkdir -p "$1" && cat > "$1/$2.$$" && [ "$(wc -c < "$1/$2.$$")" -eq "$3" ] && mv "$1/$2.$$" "$1/$2""#;
+    let length = content.len().to_string();
+    let command = ["sh", "-c", script, "sh", folder, name, &length];
+    context.docker.exec(&container.name, &command, content, QUESTION).await.map(drop)
 }

@@ -1,6 +1,6 @@
 //! The tools: the pinned files, in the bin directory, and they run.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -9,9 +9,11 @@ use crate::context::Context;
 use crate::download::{place_program, sum_of_file};
 use crate::event::StepReporter;
 use crate::failure::{Failure, FailureId};
+use crate::file;
 use crate::pins::Tool;
 use crate::process::Command;
 use crate::step::Observation;
+use crate::sum::Sha256;
 use crate::work::heavy;
 
 /// A Go program of a hundred megabytes on a cold disk.
@@ -44,14 +46,34 @@ pub(super) async fn apply(context: &Context, tool: Tool, reporter: &StepReporter
         return Err(Failure::new(FailureId::FileForeign, what).into());
     }
     let source = context.fetcher.fetch(&file.url, &file.sha256, reporter).await?;
-    let _lock = context.fetcher.store().lock(&file.sha256).await?;
-    let (member, target) = (file.member.clone(), context.tool_path(tool));
-    let program = heavy(move || place_program(&source, member.as_deref(), &target)).await?;
-    fs_err::write(mark(context, tool), program.as_str()).map_err(crate::failure::from_io)?;
-    if file.member.is_some() {
-        context.fetcher.store().remember_member(&file.sha256, &program)?;
-    }
+    let store = context.fetcher.store().clone();
+    let lock = store.lock(&file.sha256).await?;
+    let (file, target, mark) = (file.clone(), context.tool_path(tool), mark(context, tool));
+    // All in one piece of work, with the lock: it goes on when the run is cancelled meanwhile.
+    heavy(move || {
+        let _lock = lock;
+        place_program(&source, file.member.as_deref(), &target, |program| {
+            if file.member.is_some() {
+                store.remember_member(&file.sha256, program)?;
+            }
+            write_mark(&mark, &target, program)
+        })
+    })
+    .await?;
     runs(context, tool).await
+}
+
+/// Marks a program as ours before it is in its place, and leaves the one that is there marked: a run may end at any
+/// moment.
+fn write_mark(mark: &Path, target: &Path, program: &Sha256) -> Result<()> {
+    let mut sums = vec![program.clone()];
+    sums.extend(sum_of_file(target)?.filter(|found| is_marked(mark, found)));
+    let lines: Vec<&str> = sums.iter().map(Sha256::as_str).collect();
+    file::replace(mark, lines.join("\n").as_bytes(), file::PUBLIC)
+}
+
+fn is_marked(mark: &Path, program: &Sha256) -> bool {
+    fs_err::read_to_string(mark).is_ok_and(|marked| marked.lines().any(|line| line == program.as_str()))
 }
 
 /// Whether the file in the bin directory is ours to replace and to remove. In the person's own directory it is, if it
@@ -61,10 +83,10 @@ pub(crate) fn may_replace(context: &Context, tool: Tool) -> Result<bool> {
         return Ok(true);
     }
     let Some(found) = sum_of_file(&context.tool_path(tool))? else { return Ok(true) };
-    Ok(fs_err::read_to_string(mark(context, tool)).is_ok_and(|placed| placed == found.as_str()))
+    Ok(is_marked(&mark(context, tool), &found))
 }
 
-/// Holds the sum of the program that we placed beside it.
+/// Holds the sums of the programs that we placed beside it, the newest first.
 pub(crate) fn mark(context: &Context, tool: Tool) -> PathBuf {
     context.places.bin.join(format!(".{}.pgedge-bootstrap", tool.as_str()))
 }

@@ -11,6 +11,9 @@ use crate::process::{Command, Finished};
 
 const QUESTION: Duration = Duration::from_secs(60);
 
+/// helm's own time-out begins when the chart's hook does; it comes before ours, or helm's words would be lost.
+const MARGIN: Duration = Duration::from_secs(60);
+
 #[derive(Debug, Clone)]
 pub(crate) struct Helm {
     program: PathBuf,
@@ -75,7 +78,7 @@ impl Helm {
 
     /// `helm upgrade --install` with the values on the standard input. Ends when the chart's hook has ended.
     pub(crate) async fn upgrade(&self, upgrade: &Upgrade<'_>, deadline: Duration) -> Result<Finished> {
-        let timeout = format!("{}s", deadline.as_secs());
+        let timeout = format!("{}s", deadline.saturating_sub(MARGIN).as_secs());
         self.command(deadline)
             .args(["upgrade", "--install", upgrade.name])
             .args([upgrade.chart])

@@ -29,6 +29,8 @@ struct State {
     run: RunState,
     /// Whether the file tells of this run. It tells of one only, and runs of `tools` may go on beside others.
     ours: bool,
+    /// Whether this run has the cluster's lock: then the file is always its own.
+    has_lock: bool,
     /// Whether a person has been told that it cannot be written.
     warned: bool,
     over: bool,
@@ -40,7 +42,7 @@ impl StatusFile {
     pub(super) fn begin(path: &Path, run: RunState, heartbeat: Duration, takes_over: bool, quiet: bool) -> Self {
         remove_parts_of_the_dead(path);
         let ours = takes_over || !belongs_to_another(path, &run);
-        let mut state = State { run, ours, warned: quiet, over: false };
+        let mut state = State { run, ours, has_lock: takes_over, warned: quiet, over: false };
         if ours && let Err(error) = write(path, &mut state.run) {
             state.warn(&error);
         }
@@ -81,7 +83,7 @@ impl Shared {
 
 impl State {
     fn write(&mut self, path: &Path) {
-        if self.ours && belongs_to_another(path, &self.run) {
+        if self.ours && !self.has_lock && belongs_to_another(path, &self.run) {
             self.ours = false;
         }
         if self.ours
@@ -206,10 +208,10 @@ mod tests {
         assert!(read(&path).is_same_run(&theirs));
         let with_lock = StatusFile::begin(&path, RunState::new("pgedge", "up", None), HEARTBEAT, true, false);
         assert!(!read(&path).is_same_run(&theirs));
-        // The other one began again: from now on the file is its.
+        // The other one takes it, as after a pause in which no heartbeat came: it comes back.
         write(&path, &mut theirs).unwrap();
         with_lock.report(&FINISHED);
-        assert!(read(&path).is_same_run(&theirs));
+        assert_eq!((read(&path).command.as_str(), read(&path).state), ("up", Phase::Done));
         // Killed: no process is numbered so high.
         theirs.writer.pid = i32::MAX.unsigned_abs();
         write(&path, &mut theirs).unwrap();

@@ -1,7 +1,7 @@
 //! Downloads that go wrong, one way at a time: nothing that is not the pinned file is ever placed or run, and nothing
 //! half-written is left.
 
-use crate::support::{Behaviour, TOOLS, World, program};
+use crate::support::{Behaviour, TOOLS, World, program, sum};
 
 #[test]
 fn the_four_tools_are_placed_and_run_once() {
@@ -61,6 +61,24 @@ fn a_persons_own_program_is_neither_replaced_nor_removed() {
     std::fs::remove_file(bin.join("kubectl")).unwrap();
     assert_eq!(with_bin(&["tools"]).code, 0);
     assert_eq!(with_bin(&["tools"]).code, 0);
+}
+
+#[test]
+fn a_program_that_was_to_be_replaced_when_the_run_was_killed_is_still_ours() {
+    let world = World::new();
+    let bin = world.home.path().join("bin");
+    let with_bin =
+        || world.home.run(&["tools", "--bin-dir", "bin", "--pins", "pins.json", "--mirror", &world.server.address]);
+    assert_eq!(with_bin().code, 0);
+    // As it is between the mark of a new program and the program itself: the mark names both, and the old one is there.
+    let (mark, new) = (bin.join(".helm.pgedge-bootstrap"), program("helm"));
+    let old = b"#!/bin/sh\necho the one before\n";
+    std::fs::write(bin.join("helm"), old).unwrap();
+    std::fs::write(&mark, format!("{}\n{}", sum(&new), sum(old))).unwrap();
+    let ran = with_bin();
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(std::fs::read(bin.join("helm")).unwrap(), new);
+    assert!(std::fs::read_to_string(mark).unwrap().starts_with(&sum(&new)));
 }
 
 #[test]

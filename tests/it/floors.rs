@@ -9,6 +9,7 @@ const FLOORS: &[&[&str]] = &[
     &[
         "event",
         "failure",
+        "file",
         "identity",
         "image",
         "lesson",
@@ -54,7 +55,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tokio::process", &["process"]),
     ("std::process::exit", &[]),
     // fs_err names the path in its errors; these use the standard library's types, not its functions.
-    ("std::fs", &["download", "lock", "logs", "ui"]),
+    ("std::fs", &["download", "file", "lock", "logs", "ui"]),
 ];
 
 #[test]

@@ -12,7 +12,7 @@ use std::process::{Command, Output};
 pub(crate) use browser::Browser;
 pub(crate) use server::{Behaviour, Server};
 pub(crate) use terminal::Terminal;
-pub(crate) use world::{TOOLS, World, program};
+pub(crate) use world::{TOOLS, World, program, sum};
 
 /// A HOME that is removed again.
 pub(crate) struct Home {

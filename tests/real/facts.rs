@@ -330,3 +330,45 @@ pub(crate) fn workers_get_their_images_from_the_first_node(lab: &Lab) {
     assert_eq!(lab.run(&["down"]).code, 0);
     assert_eq!(&lab.docker_lists(), lab.docker_lists_before());
 }
+
+/// The lesson from an empty cluster, played by the guide, and then as the document says.
+pub(crate) fn the_lesson_can_be_followed(lab: &Lab) {
+    let up = lab.run(&["--local", "--until", "operators"]);
+    assert_eq!(up.code, 0, "{}", up.stderr);
+    let (folder, another) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let inside = |folder: &tempfile::TempDir, arguments: &[&str]| {
+        ran(&lab.up_command(arguments).args(["--name", NAME]).current_dir(folder).output().unwrap())
+    };
+    let done = |folder: &tempfile::TempDir| -> Vec<bool> {
+        let steps = ["orient", "bootstrap", "configure", "deploy", "health", "prove"];
+        let verified =
+            steps.map(|step| (step, Instant::now(), inside(folder, &["verify", &format!("active-active/{step}")])));
+        let judged = verified.into_iter().map(|(step, began, verify)| {
+            assert!(began.elapsed() < Duration::from_secs(60) && verify.code < 2, "{step}: {}", verify.stderr);
+            verify.code == 0
+        });
+        judged.collect()
+    };
+    assert_eq!(done(&folder), [true, true, false, false, false, false]);
+    let guide = inside(&folder, &["guide", "--yes"]);
+    assert_eq!(guide.code, 0, "{}\n{}", guide.stdout, guide.stderr);
+    assert!(guide.stderr.contains("6 of 6") && guide.stdout.contains("Hello from node 2!"), "{}", guide.stdout);
+    assert_eq!(done(&folder), [true; 6]);
+
+    let document = include_str!("../../WALKTHROUGH.md");
+    let commands = document.split("```sh\n").skip(1).map(|rest| rest.split_once("```").unwrap().0);
+    let commands: Vec<&str> = commands.collect();
+    assert!(commands.len() > 15, "{commands:#?}");
+    // As a person has it: the program is on the PATH, and the cluster of the lab has another name.
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_pgedge-bootstrap"));
+    let mut shell = Command::new("bash");
+    for (name, value) in lab.up_command(&[]).get_envs() {
+        shell.env(name, value.unwrap_or_default());
+    }
+    let path = format!("{}:/usr/local/bin:/usr/bin:/bin", program.parent().unwrap().display());
+    shell.args(["-euo", "pipefail", "-c", &commands.concat()]).current_dir(&another);
+    let walked = ran(&shell.env("PATH", path).env("PGEDGE_BOOTSTRAP_NAME", NAME).output().unwrap());
+    assert_eq!(walked.code, 0, "{}\n{}", walked.stdout, walked.stderr);
+    assert_eq!(done(&another), [true; 6]);
+    assert_eq!(lab.run(&["down"]).code, 0);
+}

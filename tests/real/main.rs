@@ -53,6 +53,7 @@ const FACTS: &[Fact] = &[
         facts::down_leaves_nothing_and_the_users_kubeconfig_as_it_was,
     ),
     ("workers_get_their_images_from_the_first_node", facts::workers_get_their_images_from_the_first_node),
+    ("the_lesson_can_be_followed", facts::the_lesson_can_be_followed),
 ];
 
 fn main() -> ExitCode {

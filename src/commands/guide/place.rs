@@ -37,13 +37,7 @@ impl Place {
 
     pub(super) fn write(self, file: &Path, lesson: &Lesson) -> Result<()> {
         let step = lesson.steps.get(self.step).context("the place is in the lesson")?.id.clone();
-        let folder = file.parent().context("the file is in a directory")?;
-        fs_err::create_dir_all(folder).map_err(failure::from_io)?;
-        let written = serde_json::to_vec(&Written { step, done: self.done })?;
-        let mut beside = tempfile::NamedTempFile::new_in(folder).map_err(failure::from_io)?;
-        std::io::Write::write_all(&mut beside, &written).map_err(failure::from_io)?;
-        beside.persist(file).map_err(|error| failure::from_io(error.error))?;
-        Ok(())
+        crate::file::replace(file, &serde_json::to_vec(&Written { step, done: self.done })?, crate::file::PRIVATE)
     }
 
     pub(super) fn forget(file: &Path) -> Result<()> {

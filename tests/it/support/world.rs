@@ -36,7 +36,7 @@ impl World {
                     Some(member) => archive(member, &program(tool)),
                     None => program(tool),
                 };
-                file["sha256"] = format!("{:x}", HexDigest(Sha256::digest(&bytes).to_vec())).into();
+                file["sha256"] = sum(&bytes).into();
                 server.file(file["url"].as_str().unwrap().strip_prefix("https:/").unwrap(), bytes);
             }
         }
@@ -90,8 +90,13 @@ impl World {
 fn serve(server: &Server, pin: &mut serde_json::Value) {
     let url = pin["url"].as_str().unwrap().to_owned();
     let bytes = format!("# in the place of {url}\n").into_bytes();
-    pin["sha256"] = format!("{:x}", HexDigest(Sha256::digest(&bytes).to_vec())).into();
+    pin["sha256"] = sum(&bytes).into();
     server.file(url.strip_prefix("https:/").unwrap(), bytes);
+}
+
+/// The SHA-256 sum as it is written.
+pub(crate) fn sum(bytes: &[u8]) -> String {
+    format!("{:x}", HexDigest(Sha256::digest(bytes).to_vec()))
 }
 
 struct HexDigest(Vec<u8>);
