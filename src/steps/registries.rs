@@ -33,19 +33,27 @@ fn hosts_file(context: &Context, mirror: &RegistryMirror) -> String {
 
 /// Why the mirrors that a Kubernetes node uses are not those of the options.
 pub(super) async fn differ(context: &Context, container: &Container) -> Result<Option<String>> {
+    if context.options.registry_mirrors.is_empty() {
+        return Ok(None);
+    }
     let authority = authority(context)?;
+    let mut command = vec!["sh".to_owned(), "-c".to_owned(), READ.to_owned(), "sh".to_owned()];
+    let mut wanted = Vec::new();
     for mirror in &context.options.registry_mirrors {
-        for (name, wanted) in files(context, mirror, authority.as_deref()) {
-            let file = format!("{FOLDER}/{}/{name}", mirror.host);
-            let found = context.docker.try_exec(&container.name, &["cat", &file], QUESTION).await?;
-            if found.stdout != wanted.as_bytes() {
-                let why = format!("Kubernetes node {} does not use the mirror of {}", container.name, mirror.host);
-                return Ok(Some(why));
-            }
+        for (name, content) in files(context, mirror, authority.as_deref()) {
+            command.push(format!("{FOLDER}/{}/{name}", mirror.host));
+            wanted.push(content + "\0");
         }
     }
-    Ok(None)
+    let command: Vec<&str> = command.iter().map(String::as_str).collect();
+    let found = context.docker.try_exec(&container.name, &command, QUESTION).await?;
+    let same = found.stdout == wanted.concat().as_bytes();
+    Ok((!same).then(|| format!("Kubernetes node {} does not use the registry mirrors", container.name)))
 }
+
+/// All files in one go, each with a zero byte behind it: every program that docker starts in a container takes a tenth
+/// of a second.
+const READ: &str = r#"for file; do cat "$file" 2>/dev/null; printf '\0'; done"#;
 
 /// The files of a mirror in the order in which they must come: containerd reads them at every pull.
 fn files(context: &Context, mirror: &RegistryMirror, authority: Option<&str>) -> Vec<(&'static str, String)> {
