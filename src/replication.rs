@@ -24,6 +24,9 @@ const ARRIVAL_SECONDS: u32 = 30;
 /// The table of the proof. Its name is fixed, so that what a killed run leaves behind is used and removed by the next.
 const TABLE: &str = "public.pgedge_bootstrap_proof";
 
+/// Who writes the row that says that the table has arrived. No node is called so.
+const TABLE_IS_HERE: &str = "table";
+
 /// A subscription as its own node shows it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub(crate) struct Subscription {
@@ -78,25 +81,13 @@ pub(crate) async fn prove(databases: &[Database]) -> Result<Matrix> {
 
 async fn write_and_read(databases: &[Database], run: &str) -> Result<Matrix> {
     let nodes: Vec<String> = databases.iter().map(|database| database.node.clone()).collect();
-    if let Some(first) = databases.first() {
-        let create = format!(
-            "CREATE TABLE IF NOT EXISTS {TABLE} (run text, writer text, written_at timestamptz NOT NULL DEFAULT clock_timestamp(), \
-             PRIMARY KEY (run, writer))"
-        );
-        first.run(Role::Application, &create, STATEMENT).await?;
-    }
-    let patience = Duration::from_secs(u64::from(ARRIVAL_SECONDS)) + STATEMENT;
+    make_table(databases, run).await?;
     let write = async |database: &Database| {
-        database.run(Role::Application, &write_statements(run, &database.node), patience).await
+        database.run(Role::Application, &write_statement(run, &database.node), STATEMENT).await
     };
-    let read = async |database: &Database| -> Result<Vec<Read>> {
+    let read = async |database: &Database| {
         let writers: Vec<&str> = nodes.iter().filter(|node| **node != database.node).map(String::as_str).collect();
-        let rows = database.run(Role::Application, &read_statements(run, &writers), patience).await?;
-        let arrived = rows.into_iter().filter_map(|fields| {
-            let [writer, lag] = <[String; 2]>::try_from(fields).ok()?;
-            Some(Read { written_on: writer, read_on: database.node.clone(), lag_ms: lag.parse().ok()? })
-        });
-        Ok(arrived.collect())
+        read(database, run, &writers).await
     };
     // The readers look before there is anything to see: a lag shorter than starting a session would be invisible.
     let (reads, _) = tokio::try_join!(
@@ -112,6 +103,40 @@ async fn write_and_read(databases: &[Database], run: &str) -> Result<Matrix> {
     Err(Failure::new(FailureId::ProofFailed, what).evidence(unread.join("\n")).into())
 }
 
+/// Makes the table on the first node, from which replication brings it to the others, and returns when all have it.
+///
+/// Nobody writes before: nodes keep an order for what comes from one node, none for what comes from two. A row of n3
+/// that reaches n2 before the table of n1 does cannot be stored there, and Spock does not try it a second time.
+async fn make_table(databases: &[Database], run: &str) -> Result<()> {
+    let Some((first, others)) = databases.split_first() else { return Ok(()) };
+    let make = async {
+        first.run(Role::Application, &create_statement(), STATEMENT).await?;
+        // A table alone could be that of a killed run, whose end is still on its way here. A row of this run comes after.
+        first.run(Role::Application, &write_statement(run, TABLE_IS_HERE), STATEMENT).await
+    };
+    let seen = futures::future::try_join_all(others.iter().map(|other| read(other, run, &[TABLE_IS_HERE])));
+    let (_, seen) = tokio::try_join!(make, seen)?;
+    let without = others.iter().zip(seen).filter(|(_, seen)| seen.is_empty());
+    let without: Vec<String> =
+        without.map(|(other, _)| format!("made on {}, not there on {}", first.node, other.node)).collect();
+    if without.is_empty() {
+        return Ok(());
+    }
+    let what = format!("the table of the proof did not reach every node within {ARRIVAL_SECONDS} s");
+    Err(Failure::new(FailureId::ProofFailed, what).evidence(without.join("\n")).into())
+}
+
+/// What one node sees of the rows of the writers, at the latest when they had [`ARRIVAL_SECONDS`] to arrive.
+async fn read(database: &Database, run: &str, writers: &[&str]) -> Result<Vec<Read>> {
+    let deadline = Duration::from_secs(u64::from(ARRIVAL_SECONDS)) + STATEMENT;
+    let rows = database.run(Role::Application, &read_statements(run, writers), deadline).await?;
+    let arrived = rows.into_iter().filter_map(|fields| {
+        let [writer, lag] = <[String; 2]>::try_from(fields).ok()?;
+        Some(Read { written_on: writer, read_on: database.node.clone(), lag_ms: lag.parse().ok()? })
+    });
+    Ok(arrived.collect())
+}
+
 fn unread(matrix: &Matrix) -> Vec<String> {
     let mut unread = Vec::new();
     for writer in &matrix.nodes {
@@ -124,13 +149,15 @@ fn unread(matrix: &Matrix) -> Vec<String> {
     unread
 }
 
-/// Waits for the table, which comes from the first node by replication, then writes one row.
-fn write_statements(run: &str, writer: &str) -> String {
+fn create_statement() -> String {
     format!(
-        "DO $$ DECLARE patience timestamptz := clock_timestamp() + interval '{ARRIVAL_SECONDS} s'; \
-         BEGIN WHILE to_regclass('{TABLE}') IS NULL AND clock_timestamp() < patience LOOP PERFORM pg_sleep(0.005); END LOOP; END $$; \
-         INSERT INTO {TABLE} (run, writer) VALUES ('{run}', '{writer}')"
+        "CREATE TABLE IF NOT EXISTS {TABLE} (run text, writer text, written_at timestamptz NOT NULL DEFAULT clock_timestamp(), \
+         PRIMARY KEY (run, writer))"
     )
+}
+
+fn write_statement(run: &str, writer: &str) -> String {
+    format!("INSERT INTO {TABLE} (run, writer) VALUES ('{run}', '{writer}')")
 }
 
 /// Looks for the rows of the writers every few milliseconds, inside the server, and returns when each was first seen.
@@ -140,11 +167,11 @@ fn read_statements(run: &str, writers: &[&str]) -> String {
         "DO $$ DECLARE patience timestamptz := clock_timestamp() + interval '{ARRIVAL_SECONDS} s'; \
            awaited text[] := ARRAY[{writers}]; sought text; lag numeric; seen text[] := '{{}}'; \
          BEGIN LOOP \
-           IF to_regclass('{TABLE}') IS NOT NULL THEN FOREACH sought IN ARRAY awaited LOOP \
+           BEGIN FOREACH sought IN ARRAY awaited LOOP \
              EXECUTE 'SELECT extract(epoch FROM clock_timestamp() - written_at) * 1000 FROM {TABLE} WHERE run = $1 AND writer = $2' \
                INTO lag USING '{run}', sought; \
              IF lag IS NOT NULL THEN seen := seen || (sought || ' ' || round(lag, 3)); awaited := array_remove(awaited, sought); END IF; \
-           END LOOP; END IF; \
+           END LOOP; EXCEPTION WHEN undefined_table THEN NULL; END; \
            EXIT WHEN awaited = '{{}}' OR clock_timestamp() > patience; \
            PERFORM pg_sleep(0.002); \
          END LOOP; PERFORM set_config('pgedge_bootstrap.seen', array_to_string(seen, ','), false); END $$; \

@@ -21,27 +21,20 @@ fn a_docker_that_does_not_answer_is_told_from_a_missing_one() {
     let socket = "unix:///nonexistent/docker.sock";
     // What docker's client prints without a server, whether or not this machine has one.
     let words = format!("Cannot connect to the Docker daemon at {socket}. Is the docker daemon running?");
-    let docker = home.path().join("docker");
-    std::fs::write(
-        &docker,
-        format!(
-            "#!/bin/sh\n[ \"$1\" = info ] && echo '{{\"ServerErrors\": [\"{words}\"]}}'\necho '{words}' >&2\nexit 1\n"
-        ),
-    )
-    .unwrap();
-    std::fs::set_permissions(&docker, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    let path = format!("{}:/usr/bin:/bin", home.path().display());
-    let ran = home.ran(&home.command(&["verify", "docker"]).env("PATH", &path).output().unwrap());
+    home.docker(&format!(
+        "[ \"$1\" = info ] && echo '{{\"ServerErrors\": [\"{words}\"]}}'\necho '{words}' >&2\nexit 1"
+    ));
+    let ran = home.run(&["verify", "docker"]);
     assert_eq!(ran.code, 1);
     assert!(ran.stdout.contains("docker does not answer: ") && ran.stdout.contains(socket), "{}", ran.stdout);
-    let json = home.ran(&home.command(&["verify", "docker", "--output", "json"]).env("PATH", &path).output().unwrap());
+    let json = home.run(&["verify", "docker", "--output", "json"]);
     let document: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
     assert_eq!(
         (document["ok"].as_bool(), document["steps"][0]["failure"].as_str()),
         (Some(false), Some("docker-not-running"))
     );
     for command in [&["down"][..], &["verify", "cluster"], &["--local"]] {
-        let ran = home.ran(&home.command(command).env("PATH", &path).output().unwrap());
+        let ran = home.run(command);
         assert_eq!(ran.code, 1, "{command:?}: {}", ran.stderr);
         assert!(
             format!("{}{}", ran.stdout, ran.stderr).contains("docker does not answer"),

@@ -17,6 +17,7 @@ fn a_guide_without_a_terminal_is_refused_politely() {
 #[test]
 fn a_lesson_that_is_not_prepared_says_what_is_missing_and_what_prepares_it() {
     let world = World::new();
+    world.home.docker("exit 0");
     let ran = world.home.run(&world.arguments("guide", &["--yes", "--name", "other"]));
     assert_eq!(ran.code, 1);
     insta::assert_snapshot!(ran.stderr, @r#"

@@ -84,15 +84,11 @@ fn a_purge_removes_the_logs_of_its_cluster() {
     let status = home.path().join(".local/state/pgedge-bootstrap/pgedge.status.json");
     std::fs::write(&status, "{}").unwrap();
     // A docker that has nothing of ours.
-    let docker = home.path().join("docker");
-    std::fs::write(&docker, "#!/bin/sh\nexit 0\n").unwrap();
-    std::fs::set_permissions(&docker, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    let path = format!("{}:/usr/bin:/bin", home.path().display());
-    let down = |arguments: &[&str]| home.ran(&home.command(arguments).env("PATH", &path).output().unwrap());
-    let ran = down(&["down"]);
+    home.docker("exit 0");
+    let ran = home.run(&["down"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert_eq!((logs(&home).len(), status.exists()), (2, false));
-    let ran = down(&["down", "--purge"]);
+    let ran = home.run(&["down", "--purge"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert!(ran.stderr.contains("removing 1 log in $HOME/.local/state/pgedge-bootstrap/logs"), "{}", ran.stderr);
     assert_eq!(logs(&home), [folder(&home).join(theirs)]);

@@ -43,6 +43,19 @@ impl Home {
         self.path().join(".cache/pgedge-bootstrap")
     }
 
+    /// A docker of the test's own, before any that this machine has: a shell script. What a test says of docker must
+    /// not depend on whether one is installed here, or runs.
+    pub(crate) fn docker(&self, script: &str) {
+        std::fs::create_dir_all(self.programs()).unwrap();
+        let docker = self.programs().join("docker");
+        std::fs::write(&docker, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&docker, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    }
+
+    fn programs(&self) -> PathBuf {
+        self.path().join("programs")
+    }
+
     /// The program with nothing in its environment but HOME and a PATH.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pgedge-bootstrap"));
@@ -50,7 +63,7 @@ impl Home {
             .args(arguments)
             .env_clear()
             .env("HOME", self.path())
-            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("PATH", format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", self.programs().display()))
             .current_dir(self.path());
         command
     }

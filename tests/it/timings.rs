@@ -129,12 +129,9 @@ fn a_browser_shows_a_row_for_every_step_at_any_width() {
         r#"{{"ID": "1", "ServerVersion": "{HOSTILE}", "CgroupVersion": "2", "NCPU": 2, "MemTotal": 1, "DockerRootDir": "/nowhere"}}"#
     );
     std::fs::write(world.home.path().join("answer"), answer).unwrap();
-    let docker = world.home.path().join("docker");
-    std::fs::write(&docker, "#!/bin/sh\n[ \"$1\" = info ] && exec cat \"$HOME/answer\"\nexit 1\n").unwrap();
-    std::fs::set_permissions(&docker, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    world.home.docker("[ \"$1\" = info ] && exec cat \"$HOME/answer\"\nexit 1");
     let arguments = [&["--local", "--timings", "run.html"], &NETWORK[..], &[&world.server.address]].concat();
-    let path = format!("{}:/usr/bin:/bin", world.home.path().display());
-    let ran = world.home.ran(&world.home.command(&arguments).env("PATH", &path).output().unwrap());
+    let ran = world.home.run(&arguments);
     assert_eq!(ran.code, 1, "{}", ran.stderr);
     let page = page(&world.home);
     let docker = data(&page);

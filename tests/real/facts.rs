@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -217,6 +218,33 @@ pub(crate) fn a_subscription_that_is_off_is_told_and_fails_the_proof(lab: &Lab) 
         "t",
         "the failed proof left its table"
     );
+}
+
+/// One node is slow to hear from another. No order holds between what comes from two nodes: rows of n3 must not reach n2
+/// before the table of n1 does.
+pub(crate) fn a_node_that_hears_late_does_not_fail_the_proof(lab: &Lab) {
+    let signal = |name: &str| {
+        let worker = "SELECT pid FROM pg_stat_subscription WHERE subname = 'sub_n1_n2' AND pid IS NOT NULL";
+        let statement = format!(
+            "DO $do$ DECLARE worker int := ({worker}); BEGIN EXECUTE format('COPY (SELECT 1) TO PROGRAM %L', 'kill -{name} ' || worker); END $do$"
+        );
+        lab.sql("n2", &statement);
+    };
+    signal("STOP");
+    let proving = lab.up_command(&["prove", "--name", NAME]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let arrived = catch_unwind(AssertUnwindSafe(|| {
+        // n3 has the table: were it to write at once, n2 would hear of the row first.
+        lab.sql(
+            "n3",
+            "DO $do$ BEGIN FOR i IN 1..3000 LOOP IF to_regclass('pgedge_bootstrap_proof') IS NOT NULL THEN RETURN; END IF; \
+             PERFORM pg_sleep(0.01); END LOOP; RAISE 'the table of the proof did not reach n3 within 30 s'; END $do$",
+        );
+        lab.sql("n2", "SELECT to_regclass('pgedge_bootstrap_proof') IS NULL")
+    }));
+    signal("CONT");
+    let prove = ran(&proving.wait_with_output().unwrap());
+    assert_eq!(arrived.ok().as_deref(), Some("t"), "n2 was not late, so this says nothing: {}", prove.stderr);
+    assert_eq!(prove.code, 0, "{}", prove.stderr);
 }
 
 pub(crate) fn a_stopped_cluster_is_started_and_proven_again(lab: &Lab) {

@@ -45,6 +45,7 @@ const FACTS: &[Fact] = &[
         "a_subscription_that_is_off_is_told_and_fails_the_proof",
         facts::a_subscription_that_is_off_is_told_and_fails_the_proof,
     ),
+    ("a_node_that_hears_late_does_not_fail_the_proof", facts::a_node_that_hears_late_does_not_fail_the_proof),
     ("a_stopped_cluster_is_started_and_proven_again", facts::a_stopped_cluster_is_started_and_proven_again),
     ("a_paused_cluster_is_woken", facts::a_paused_cluster_is_woken),
     ("a_cluster_that_does_not_become_ready_is_told", facts::a_cluster_that_does_not_become_ready_is_told),
