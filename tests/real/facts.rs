@@ -231,7 +231,8 @@ pub(crate) fn a_node_that_hears_late_does_not_fail_the_proof(lab: &Lab) {
         lab.sql("n2", &statement);
     };
     signal("STOP");
-    let proving = lab.up_command(&["prove", "--name", NAME]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let proving =
+        lab.up_command(&["prove", "--name", NAME]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let arrived = catch_unwind(AssertUnwindSafe(|| {
         // n3 has the table: were it to write at once, n2 would hear of the row first.
         lab.sql(
