@@ -60,9 +60,12 @@ pub(crate) struct Up {
     /// Use a kind cluster on this machine
     #[arg(long)]
     pub(crate) local: bool,
-    /// Stop after this stage
-    #[arg(long, value_name = "STAGE", default_value = "prove")]
-    pub(crate) until: Stage,
+    /// Use the cluster that this machine has, as in a Killercoda scenario: adopt it, and prepare it up to the operators
+    #[arg(long, conflicts_with_all = ["local", "workers"])]
+    pub(crate) killercoda: bool,
+    /// Stop after this stage [default: prove; with --killercoda operators]
+    #[arg(long, value_name = "STAGE")]
+    pub(crate) until: Option<Stage>,
     /// Show the plan, and what of it holds already; change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -145,6 +148,10 @@ pub(crate) struct Export {
 pub(crate) enum Form {
     /// One document, WALKTHROUGH.md
     Walkthrough,
+    /// The folder of a Killercoda scenario
+    Killercoda,
+    /// The contribution of a Visual Studio Code extension
+    Vscode,
 }
 
 #[derive(Debug, Args)]
@@ -210,9 +217,9 @@ pub(crate) struct Env {
 /// What is to be built.
 #[derive(Debug, Args)]
 pub(crate) struct Shape {
-    /// pgEdge nodes
-    #[arg(long, value_name = "NUMBER", default_value_t = 3, value_parser = clap::value_parser!(u8).range(2..=9))]
-    pub(crate) nodes: u8,
+    /// pgEdge nodes [default: 3, or as many as an adopted cluster has room for]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u8).range(2..=9))]
+    pub(crate) nodes: Option<u8>,
     /// Kubernetes nodes beside the control plane
     #[arg(long, value_name = "NUMBER", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=9))]
     pub(crate) workers: u8,

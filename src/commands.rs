@@ -25,12 +25,13 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+use crate::adoption::{Adoption, Fit};
 use crate::cli::{Cli, Command, Common, Output, Shape};
 use crate::context::Context;
 use crate::converge::World as _;
 use crate::event::Reporter;
 use crate::failure::{Failure, FailureId};
-use crate::options::{ClusterName, Options};
+use crate::options::{ClusterName, Options, Provider};
 use crate::pins::Pins;
 use crate::places::Places;
 use crate::platform::Platform;
@@ -81,18 +82,33 @@ async fn unless_stopped(stop: &Stop, command: impl Future<Output = Result<Verdic
 
 /// The context of a command: what was typed, resolved.
 fn context(common: &Common, shape: Option<&Shape>) -> Result<Context> {
-    crate::failure::name_the_cluster(cluster_flag(common));
+    context_of(common, shape, places(common)?)
+}
+
+/// As [`context`], for who knows the places already.
+fn context_of(
+    common: &Common,
+    shape: Option<&Shape>,
+    (places, adoption): (Places, Option<Adoption>),
+) -> Result<Context> {
+    let provider = if adoption.is_some() { Provider::Adopted } else { Provider::Kind };
     let options = Options {
+        provider,
         name: common.name.clone(),
-        nodes: shape.map_or(3, |shape| shape.nodes),
+        nodes: shape.and_then(|shape| shape.nodes).unwrap_or(3),
         workers: shape.map_or(0, |shape| shape.workers),
         namespace: shape.map_or_else(|| "default".to_owned(), |shape| shape.namespace.clone()),
         mirror: common.mirror.clone(),
         registry_mirrors: common.registry_mirror.clone(),
         ca_file: common.ca_file.clone(),
     };
-    let places = places(common)?;
-    Context::new(options, pins(common)?, places, platform()?)
+    let context = Context::new(options, pins(common)?, places, platform()?)?;
+    // Decided once, unless the person names a number.
+    if let Some(fit) = adoption.and_then(|adoption| adoption.fit) {
+        let nodes = shape.and_then(|shape| shape.nodes).unwrap_or(fit.nodes);
+        context.set_fit(Fit { nodes, ..fit });
+    }
+    Ok(context)
 }
 
 /// What must be typed to name this cluster: nothing for the default one.
@@ -104,8 +120,18 @@ fn flag_of(name: &ClusterName) -> String {
     if name.as_str() == "pgedge" { String::new() } else { format!(" --name {name}") }
 }
 
-fn places(common: &Common) -> Result<Places> {
-    Places::find(&common.name, common.bin_dir.clone())
+/// Where the things of the named cluster are, and how it was adopted, if it was. From here on hints name it, too.
+fn places(common: &Common) -> Result<(Places, Option<Adoption>)> {
+    let places = Places::find(&common.name, common.bin_dir.clone())?;
+    let adoption = Adoption::read(&places.state)?;
+    Ok(places_of(common, places, adoption))
+}
+
+fn places_of(common: &Common, places: Places, adoption: Option<Adoption>) -> (Places, Option<Adoption>) {
+    let mode = if adoption.is_some() { "--killercoda" } else { "--local" };
+    crate::failure::name_the_run(mode, cluster_flag(common));
+    let bin_was_named = common.bin_dir.is_some();
+    (adoption.as_ref().map_or(places.clone(), |adoption| places.of_adopted(adoption, bin_was_named)), adoption)
 }
 
 fn pins(common: &Common) -> Result<Pins> {

@@ -1,14 +1,15 @@
 //! What a step may use: the options of the run, the pins, the places on the disk, the tools.
 
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{OnceLock, PoisonError, RwLock};
 
 use anyhow::{Context as _, Result};
 use tokio::sync::watch;
 
+use crate::adoption::Fit;
 use crate::download::{Fetcher, Mirror, Store, TrustedRoots};
 use crate::matrix::Matrix;
-use crate::options::Options;
+use crate::options::{Options, Provider};
 use crate::pins::{FilePin, NodeImagePin, Pins, Tool};
 use crate::places::Places;
 use crate::platform::Platform;
@@ -27,6 +28,8 @@ pub(crate) struct Context {
     pub(crate) docker: Docker,
     /// The proof of this run, once there is one.
     pub(crate) proof: OnceLock<Matrix>,
+    /// What an adopted cluster has room for, once that is known. It may turn out to be less.
+    fit: RwLock<Option<Fit>>,
     node_image: OnceLock<NodeImagePin>,
     /// Whether the Kubernetes nodes that docker shows are those that this run goes on with: not so as long as those of an
     /// unfinished cluster may be removed.
@@ -46,6 +49,7 @@ impl Context {
             fetcher,
             docker: Docker::new(),
             proof: OnceLock::new(),
+            fit: RwLock::default(),
             node_image: OnceLock::new(),
             settled: watch::Sender::new(false),
         })
@@ -55,8 +59,46 @@ impl Context {
         self.pins.tool_file(tool, self.platform)
     }
 
-    pub(crate) fn tool_path(&self, tool: Tool) -> PathBuf {
+    pub(crate) fn is_adopted(&self) -> bool {
+        self.options.provider == Provider::Adopted
+    }
+
+    pub(crate) fn set_fit(&self, fit: Fit) {
+        *self.fit.write().unwrap_or_else(PoisonError::into_inner) = Some(fit);
+    }
+
+    pub(crate) fn fit(&self) -> Option<Fit> {
+        self.fit.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How many pgEdge nodes there are to be.
+    pub(crate) fn nodes(&self) -> u8 {
+        self.fit().map_or(self.options.nodes, |fit| fit.nodes)
+    }
+
+    /// `n1`, `n2`, …
+    pub(crate) fn node_names(&self) -> Vec<String> {
+        (1..=self.nodes()).map(|number| format!("n{number}")).collect()
+    }
+
+    /// In how many directions is replicated.
+    pub(crate) fn ordered_pairs(&self) -> usize {
+        usize::from(self.nodes()) * usize::from(self.nodes().saturating_sub(1))
+    }
+
+    /// Where a tool is put.
+    pub(crate) fn tool_place(&self, tool: Tool) -> PathBuf {
         self.places.bin.join(tool.as_str())
+    }
+
+    /// Where a tool is run from: its place, or, beside an adopted cluster, where that machine has it.
+    pub(crate) fn tool_path(&self, tool: Tool) -> PathBuf {
+        let place = self.tool_place(tool);
+        if !self.is_adopted() || place.exists() {
+            return place;
+        }
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        std::env::split_paths(&path).map(|folder| folder.join(tool.as_str())).find(|file| file.is_file()).unwrap_or(place)
     }
 
     pub(crate) fn kind(&self) -> Kind {

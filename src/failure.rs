@@ -51,24 +51,29 @@ impl Failure {
     /// What to do, with the commands as they must be typed for this run's cluster.
     pub(crate) fn advice(&self) -> String {
         let advice = self.hint.as_deref().unwrap_or_else(|| self.id.hint());
-        let flag = CLUSTER_FLAG.get().map_or("", String::as_str);
+        let (mode, flag) = RUN_FLAGS.get().map_or((LOCAL, ""), |(mode, flag)| (*mode, flag.as_str()));
         let mut parts = advice.split('`');
         let mut shown = parts.next().unwrap_or_default().to_owned();
         for (number, part) in parts.enumerate() {
             let ours = number % 2 == 0 && part.starts_with("pgedge-bootstrap ") && !part.contains("versions");
+            let part = if ours { part.replace(LOCAL, mode) } else { part.to_owned() };
             shown.push_str(&format!("`{part}{}", if ours { flag } else { "" }));
         }
         shown
     }
 }
 
-/// ` --name NAME` if the run is not about the default cluster: hints would otherwise send the person to another one.
-static CLUSTER_FLAG: OnceLock<String> = OnceLock::new();
+/// How the hints are written: as of a cluster that kind makes.
+const LOCAL: &str = "--local";
+
+/// What makes a cluster (`--local`), and ` --name NAME` if the run is not about the default cluster: hints would otherwise
+/// send the person to another one.
+static RUN_FLAGS: OnceLock<(&str, String)> = OnceLock::new();
 
 /// Tells once what the person typed to name the cluster, for the commands in hints.
-pub(crate) fn name_the_cluster(flag: String) {
+pub(crate) fn name_the_run(mode: &'static str, cluster: String) {
     // A second call in one process could only say the same.
-    let _ = CLUSTER_FLAG.set(flag);
+    let _ = RUN_FLAGS.set((mode, cluster));
 }
 
 /// The summary: what an error chain shows. Id, evidence and hint are the reporters' to lay out.
@@ -159,6 +164,8 @@ failures! {
         "`kubectl cnpg status CLUSTER` shows more; `pgedge-bootstrap env` prints what makes kubectl work here"
     NodeUnschedulable "node-unschedulable"
         "give docker more memory or CPU, or remove other things from the cluster"
+    NodeOutOfMemory "node-out-of-memory"
+        "its memory limit is too low for what it does: raise the limit"
     ReplicationDown "replication-down"
         "the log of the pod shows why: `kubectl logs CLUSTER-1`; `pgedge-bootstrap env` prints what makes kubectl work here"
     ProofFailed "proof-failed"

@@ -12,6 +12,9 @@ use crate::failure;
 /// For everybody to read.
 pub(crate) const PUBLIC: u32 = 0o644;
 
+/// For everybody to read and to run.
+pub(crate) const PROGRAM: u32 = 0o755;
+
 /// For their owner alone.
 pub(crate) const PRIVATE: u32 = 0o600;
 

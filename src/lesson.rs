@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-pub(crate) use export::walkthrough;
+pub(crate) use export::export;
 pub(crate) use shelf::find;
 
 use crate::step::{Stage, StepId};

@@ -4,6 +4,7 @@
 //! `tests/it/floors.rs` checks.
 
 // The commands.
+mod adoption;
 mod cli;
 mod commands;
 

@@ -14,12 +14,22 @@ pub(crate) fn in_words(length: Duration) -> String {
     if words.is_empty() { format!("{} ms", length.as_millis()) } else { words.join(" ") }
 }
 
+/// Where the Kubernetes cluster of a run comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Provider {
+    /// kind makes it in docker: it is ours, and goes with `down`.
+    Kind,
+    /// It was there before, on this machine: used, filled, and never made, stopped or removed.
+    Adopted,
+}
+
 /// The options of a run.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
+    pub(crate) provider: Provider,
     /// The cluster's name: kind's name of it, and the name of its folder under the state directory.
     pub(crate) name: ClusterName,
-    /// pgEdge nodes, 2 to 9.
+    /// pgEdge nodes, 2 to 9, as they were asked for: an adopted cluster may have room for fewer (`Context::nodes`).
     pub(crate) nodes: u8,
     /// Kubernetes nodes beside the control plane.
     pub(crate) workers: u8,
@@ -43,11 +53,6 @@ pub(crate) struct RegistryMirror {
 impl Options {
     /// The release, and the prefix of every node's Cluster: the chart's `appName`.
     pub(crate) const RELEASE: &'static str = "pgedge";
-
-    /// `n1`, `n2`, …
-    pub(crate) fn node_names(&self) -> Vec<String> {
-        (1..=self.nodes).map(|number| format!("n{number}")).collect()
-    }
 
     /// `pgedge-n1`: the CloudNativePG Cluster of a node.
     pub(crate) fn cluster_of(node: &str) -> String {

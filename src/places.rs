@@ -1,11 +1,13 @@
 //! Where things are kept on this machine, by the XDG base directory rules.
 //!
-//! The user's own kubeconfig is not among them: it is never read and never written.
+//! The user's own kubeconfig is not among them: it is never read and never written. That of an adopted cluster is read, for
+//! that is what adopting means.
 
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 
+use crate::adoption::Adoption;
 use crate::options::ClusterName;
 
 const PROGRAM: &str = "pgedge-bootstrap";
@@ -51,6 +53,19 @@ impl Places {
             logs: states.join(ClusterName::TAKEN),
             state,
         })
+    }
+}
+
+impl Places {
+    /// As they are for a cluster that was adopted: its administrator's kubeconfig, and a directory of programs that is the
+    /// whole machine's. `bin_was_named`: the person named another directory.
+    pub(crate) fn of_adopted(&self, adoption: &Adoption, bin_was_named: bool) -> Self {
+        Self {
+            kubeconfig: adoption.kubeconfig.clone(),
+            bin: if bin_was_named { self.bin.clone() } else { adoption.bin.clone() },
+            bin_is_shared: true,
+            ..self.clone()
+        }
     }
 }
 

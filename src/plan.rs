@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::event::PlannedStep;
+use crate::options::Provider;
 use crate::pins::Tool;
 use crate::step::{Operator, Stage, StepId};
 
@@ -41,8 +42,11 @@ impl Step {
 
 impl Plan {
     /// Everything up to and including a stage.
-    pub(crate) fn until(last: Stage) -> Self {
-        let mut steps = Self::whole();
+    pub(crate) fn until(provider: Provider, last: Stage) -> Self {
+        let mut steps = match provider {
+            Provider::Kind => Self::whole(),
+            Provider::Adopted => Self::whole_of_adopted(),
+        };
         steps.retain(|step| step.id.stage() <= last);
         Self { steps }
     }
@@ -94,6 +98,35 @@ impl Plan {
         ]
     }
 
+    /// The cluster is there and its container runtime is on this machine: the images can come at once, and nothing is left
+    /// to be made but what runs in the cluster. How much of pgEdge it can hold is seen when the operators have their part.
+    fn whole_of_adopted() -> Vec<Step> {
+        use StepId::{Api, Chart, Cluster, Images, Manifest, Nodes, Proof, Release, Replication, Room};
+        let [helm, kubectl, kubectl_cnpg] = [Tool::Helm, Tool::Kubectl, Tool::KubectlCnpg].map(StepId::Tool);
+        let operators = [Operator::CertManager, Operator::CloudnativePg];
+        let [cert_manager_manifest, cloudnative_pg_manifest] = operators.map(Manifest);
+        let [cert_manager, cloudnative_pg] = operators.map(StepId::Operator);
+        let step = Step::new;
+        vec![
+            step(cert_manager_manifest),
+            step(cloudnative_pg_manifest),
+            step(Chart),
+            step(Api),
+            step(Cluster).needs([Api]),
+            step(Images),
+            step(helm).yields_to([Images]),
+            step(kubectl).yields_to([Images]),
+            step(kubectl_cnpg).yields_to([Images]),
+            step(cert_manager).needs([Cluster, cert_manager_manifest]),
+            step(cloudnative_pg).needs([Cluster, cloudnative_pg_manifest]),
+            step(Room).needs([cert_manager, cloudnative_pg]),
+            step(Release).needs([helm, Chart, Images, Room]),
+            step(Nodes).needs([Release]),
+            step(Replication).needs([Nodes]),
+            step(Proof).needs([Replication]),
+        ]
+    }
+
     pub(crate) fn steps(&self) -> impl Iterator<Item = &Step> {
         self.steps.iter()
     }
@@ -131,47 +164,57 @@ impl Plan {
 mod tests {
     use super::*;
 
+    const PROVIDERS: [Provider; 2] = [Provider::Kind, Provider::Adopted];
+
     #[test]
     fn every_step_is_planned_once_behind_all_that_it_needs_or_yields_to() {
-        let mut before = BTreeSet::new();
-        for step in Plan::until(Stage::Prove).steps() {
-            for other in step.needs.iter().chain(&step.yields_to) {
-                assert!(before.contains(other), "{} stands before {other}", step.id);
+        let mut all = BTreeSet::new();
+        for provider in PROVIDERS {
+            let mut before = BTreeSet::new();
+            for step in Plan::until(provider, Stage::Prove).steps() {
+                for other in step.needs.iter().chain(&step.yields_to) {
+                    assert!(before.contains(other), "{} stands before {other}", step.id);
+                }
+                assert!(before.insert(step.id), "{} is planned twice", step.id);
             }
-            assert!(before.insert(step.id), "{} is planned twice", step.id);
+            all.extend(before);
         }
-        assert_eq!(before, BTreeSet::from(StepId::ALL));
+        assert_eq!(all, BTreeSet::from(StepId::ALL));
     }
 
     #[test]
-    fn the_picture_in_architecture_is_the_plan() {
+    fn the_pictures_in_architecture_are_the_plans() {
         let words = |steps: &[StepId]| steps.iter().map(|step| step.as_str()).collect::<Vec<_>>().join(", ");
         let row = |stage: &str, step: &str, needs: &str, yields_to: &str| {
             format!("{stage:<11}{step:<25}{needs:<53}{yields_to}").trim_end().to_owned() + "\n"
         };
-        let plan = Plan::until(Stage::Prove);
-        let drawn: String = plan
-            .steps()
-            .map(|step| row(step.id.stage().as_str(), step.id.as_str(), &words(&step.needs), &words(&step.yields_to)))
-            .collect();
-        let picture = format!("```\n{}{drawn}```\n", row("stage", "step", "needs", "yields to"));
-        let page = include_str!("../ARCHITECTURE.md");
-        assert!(page.contains(&picture), "ARCHITECTURE.md should hold\n{picture}");
+        for provider in PROVIDERS {
+            let plan = Plan::until(provider, Stage::Prove);
+            let drawn: String = plan
+                .steps()
+                .map(|step| row(step.id.stage().as_str(), step.id.as_str(), &words(&step.needs), &words(&step.yields_to)))
+                .collect();
+            let picture = format!("```\n{}{drawn}```\n", row("stage", "step", "needs", "yields to"));
+            let page = include_str!("../ARCHITECTURE.md");
+            assert!(page.contains(&picture), "ARCHITECTURE.md should hold\n{picture}");
+        }
     }
 
     #[test]
     fn no_step_needs_a_later_stage() {
-        for step in Plan::until(Stage::Prove).steps() {
-            for need in &step.needs {
-                let (own, needed) = (step.id.stage(), need.stage());
-                assert!(needed <= own, "{} of {own:?} needs {need} of {needed:?}", step.id);
+        for provider in PROVIDERS {
+            for step in Plan::until(provider, Stage::Prove).steps() {
+                for need in &step.needs {
+                    let (own, needed) = (step.id.stage(), need.stage());
+                    assert!(needed <= own, "{} of {own:?} needs {need} of {needed:?}", step.id);
+                }
             }
         }
     }
 
     #[test]
     fn a_shorter_plan_waits_for_nothing_that_is_not_in_it() {
-        for plan in [Plan::tools(), Plan::until(Stage::Tools), Plan::proof()] {
+        for plan in [Plan::tools(), Plan::until(Provider::Kind, Stage::Tools), Plan::proof()] {
             let planned: BTreeSet<StepId> = plan.steps().map(|step| step.id).collect();
             for step in plan.described() {
                 assert!(step.needs.iter().chain(&step.yields_to).all(|other| planned.contains(other)), "{}", step.id);

@@ -22,6 +22,7 @@ pub(crate) enum StepId {
     Cluster,
     Images,
     Operator(Operator),
+    Room,
     Release,
     Nodes,
     Replication,
@@ -86,7 +87,7 @@ impl Observation {
 }
 
 impl StepId {
-    pub(crate) const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::Docker,
         Self::Tool(Tool::Helm),
         Self::Tool(Tool::Kind),
@@ -101,6 +102,7 @@ impl StepId {
         Self::Images,
         Self::Operator(Operator::CertManager),
         Self::Operator(Operator::CloudnativePg),
+        Self::Room,
         Self::Release,
         Self::Nodes,
         Self::Replication,
@@ -119,6 +121,7 @@ impl StepId {
             Self::Cluster => "cluster",
             Self::Images => "images",
             Self::Operator(operator) => operator.as_str(),
+            Self::Room => "room",
             Self::Release => "release",
             Self::Nodes => "nodes",
             Self::Replication => "replication",
@@ -147,6 +150,7 @@ impl StepId {
             Self::Images => "the images are in the cluster",
             Self::Operator(Operator::CertManager) => "cert-manager answers",
             Self::Operator(Operator::CloudnativePg) => "CloudNativePG answers",
+            Self::Room => "the cluster has room for the pgEdge nodes",
             Self::Release => "the pgEdge chart is installed",
             Self::Nodes => "the pgEdge nodes are healthy",
             Self::Replication => "every node replicates from every other",
@@ -158,7 +162,7 @@ impl StepId {
         match self {
             Self::Tool(_) | Self::Manifest(_) | Self::Chart => Stage::Tools,
             Self::Docker | Self::NodeImage | Self::Api | Self::Cluster => Stage::Cluster,
-            Self::Images | Self::Operator(_) => Stage::Operators,
+            Self::Images | Self::Operator(_) | Self::Room => Stage::Operators,
             Self::Release | Self::Nodes | Self::Replication => Stage::Deploy,
             Self::Proof => Stage::Prove,
         }
@@ -168,7 +172,7 @@ impl StepId {
     /// Steps that move bytes have the long ones: a slow link is not a fault.
     pub(crate) fn deadline(self) -> Duration {
         let minutes = match self {
-            Self::Docker => 1,
+            Self::Docker | Self::Room => 1,
             Self::Tool(_) | Self::Manifest(_) | Self::Chart => 20,
             Self::NodeImage | Self::Images => 30,
             Self::Operator(_) | Self::Replication => 5,

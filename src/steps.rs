@@ -11,6 +11,7 @@ mod operators;
 mod registries;
 mod release;
 mod replication;
+mod room;
 mod tools;
 
 use anyhow::Result;
@@ -40,6 +41,7 @@ impl World for Context {
             StepId::Cluster => cluster::observe(self).await,
             StepId::Images => images::observe(self).await,
             StepId::Operator(operator) => operators::observe(self, operator).await,
+            StepId::Room => Ok(room::observe(self)),
             StepId::Release => release::observe(self).await,
             StepId::Nodes => nodes::observe(self).await,
             StepId::Replication => replication::observe(self).await,
@@ -61,6 +63,7 @@ impl World for Context {
             StepId::Cluster => cluster::apply(self, reporter).await,
             StepId::Images => images::apply(self, reporter).await,
             StepId::Operator(operator) => operators::apply(self, operator, reporter).await,
+            StepId::Room => room::apply(self).await,
             StepId::Release => release::apply(self, reporter).await,
             StepId::Nodes => nodes::apply(self, reporter).await,
             StepId::Replication => replication::apply(self, reporter).await,

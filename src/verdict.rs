@@ -6,6 +6,7 @@ pub(crate) mod cluster;
 pub(crate) mod pod;
 #[cfg(test)]
 mod recorded;
+pub(crate) mod room;
 pub(crate) mod workload;
 
 use crate::failure::Failure;

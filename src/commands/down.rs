@@ -27,7 +27,7 @@ pub(super) async fn run(arguments: &Down) -> Result<Verdict> {
     if arguments.purge {
         for tool in Tool::ALL {
             if steps::may_replace_tool(&context, tool)? {
-                let files = [context.tool_path(tool), steps::mark_of_tool(&context, tool)];
+                let files = [context.tool_place(tool), steps::mark_of_tool(&context, tool)];
                 tools.extend(files.into_iter().filter(|path| path.exists()));
             }
             tools.extend(parts_of(&context.places.bin, tool));

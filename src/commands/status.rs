@@ -32,7 +32,7 @@ pub(super) async fn run(arguments: &Status) -> Result<Verdict> {
     // Without a cluster that answers there are none: that is an answer too, and the lines above it tell why.
     let nodes = nodes.ok().and_then(Result::ok).unwrap_or_default();
     let subscriptions = subscriptions.ok().and_then(Result::ok).unwrap_or_default();
-    let pairs = usize::from(context.options.nodes) * usize::from(context.options.nodes - 1);
+    let pairs = context.ordered_pairs();
     let replicating = subscriptions.iter().filter(|subscription| subscription.status == "replicating").count();
     let good = cluster.is_done()
         && cert_manager.is_done()

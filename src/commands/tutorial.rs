@@ -4,15 +4,21 @@ use anyhow::Result;
 
 use super::Verdict;
 use crate::cli::{Export, Form, Tutorial};
-use crate::{file, lesson, ui};
+use crate::lesson::{self, Delivery};
+use crate::{file, ui};
 
 pub(super) fn run(arguments: &Tutorial) -> Result<Verdict> {
     let Tutorial::Export(Export { form, lesson, to }) = arguments;
-    let (name, text) = match form {
-        Form::Walkthrough => ("WALKTHROUGH.md", lesson::walkthrough(lesson)),
+    let delivery = match form {
+        Form::Walkthrough => Delivery::Walkthrough,
+        Form::Killercoda => Delivery::Killercoda,
+        Form::Vscode => Delivery::Vscode,
     };
-    let path = to.join(name);
-    file::replace(&path, text.as_bytes(), file::PUBLIC)?;
-    ui::print(&format!("{}\n", path.display()))?;
+    for exported in lesson::export(lesson, delivery) {
+        let path = to.join(exported.path);
+        let mode = if exported.is_program { file::PROGRAM } else { file::PUBLIC };
+        file::replace(&path, exported.text.as_bytes(), mode)?;
+        ui::print(&format!("{}\n", path.display()))?;
+    }
     Ok(Verdict::Good)
 }

@@ -1,5 +1,7 @@
 //! `up`: everything, to the proof.
 
+mod adopt;
+
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -8,6 +10,7 @@ use super::run::Run;
 use super::{Verdict, turn};
 use crate::cli::{Output, Up};
 use crate::converge::Deadline;
+use crate::options::Provider;
 use crate::plan::Plan;
 use crate::step::Stage;
 use crate::stop::Stop;
@@ -16,9 +19,16 @@ use crate::ui;
 pub(super) async fn run(arguments: &Up, stop: &Stop) -> Result<Verdict> {
     let common = &arguments.common;
     let page = arguments.timings.as_deref().map(ui::timeline).transpose()?;
-    let context = Arc::new(super::context(common, Some(&arguments.shape))?);
+    let (places, adoption) = adopt::places(arguments)?;
+    let provider = if adoption.is_some() { Provider::Adopted } else { Provider::Kind };
+    let until = arguments.until.unwrap_or(match provider {
+        Provider::Kind => Stage::Prove,
+        Provider::Adopted => Stage::Operators,
+    });
+    let plan = Plan::until(provider, until);
+    let context = Arc::new(super::context_of(common, Some(&arguments.shape), (places, adoption.clone()))?);
     if arguments.dry_run {
-        return super::dry_run::run(&context, &Plan::until(arguments.until), common.output).await;
+        return super::dry_run::run(&context, &plan, common.output).await;
     }
     let began = tokio::time::Instant::now();
     let lock = tokio::select! {
@@ -28,16 +38,19 @@ pub(super) async fn run(arguments: &Up, stop: &Stop) -> Result<Verdict> {
     for program in &lock.ended {
         ui::say(&format!("ended what a killed run had left: {program}\n"));
     }
+    if let Some(adoption) = adoption {
+        adoption.write(&context.places.state)?;
+    }
     let deadline = arguments.deadline.map(|length| Deadline { began, length });
     let reporter = super::recorded(&context, common, "up", true, page);
-    let run = Run { context: &context, plan: Plan::until(arguments.until), deadline, reporter, stop };
+    let run = Run { context: &context, plan, deadline, reporter, stop };
     let verdict = run.verdict().await?;
     if verdict == Verdict::Good && common.output == Output::Text {
         if let Some(matrix) = context.proof.get() {
             ui::print(&matrix.table())?;
         }
         if !common.quiet {
-            ui::say(&next(arguments.until, &super::cluster_flag(common)));
+            ui::say(&next(until, &super::cluster_flag(common)));
         }
     }
     Ok(verdict)

@@ -15,7 +15,7 @@ use crate::ui;
 pub(super) async fn run(arguments: &Verify) -> Result<Verdict> {
     let context = super::context(&arguments.common, Some(&arguments.shape))?;
     let subjects: Vec<Subject> = if arguments.subjects.is_empty() {
-        Plan::until(Stage::Deploy).steps().map(|step| Subject::Step(step.id)).collect()
+        Plan::until(context.options.provider, Stage::Deploy).steps().map(|step| Subject::Step(step.id)).collect()
     } else {
         arguments.subjects.clone()
     };

@@ -262,7 +262,7 @@ async fn a_kubernetes_api_that_is_away_for_a_moment_is_asked_again_and_one_that_
 #[tokio::test(start_paused = true)]
 async fn no_step_of_the_whole_plan_is_applied_before_what_it_needs_holds_or_twice() {
     let world = Simulation::new([]);
-    let plan = Plan::until(crate::step::Stage::Prove);
+    let plan = Plan::until(crate::options::Provider::Kind, crate::step::Stage::Prove);
     let needs: BTreeMap<StepId, Vec<StepId>> =
         plan.steps().map(|step| (step.id, [step.needs.clone(), step.yields_to.clone()].concat())).collect();
     let (outcome, events) = run_on(&world, &plan, &terms()).await;

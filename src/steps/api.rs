@@ -19,11 +19,13 @@ const PAUSE: Duration = Duration::from_millis(250);
 const ANSWER: Duration = Duration::from_secs(10);
 
 pub(super) async fn observe(context: &Context) -> Result<Observation> {
-    if super::cluster::containers(context).await?.is_empty() {
-        return Ok(Observation::Missing("there is no cluster".to_owned()));
-    }
-    if super::cluster::may_be_removed(context) {
-        return Ok(Observation::Missing("the cluster was never finished".to_owned()));
+    if !context.is_adopted() {
+        if super::cluster::containers(context).await?.is_empty() {
+            return Ok(Observation::Missing("there is no cluster".to_owned()));
+        }
+        if super::cluster::may_be_removed(context) {
+            return Ok(Observation::Missing("the cluster was never finished".to_owned()));
+        }
     }
     if !context.places.kubeconfig.exists() {
         return Ok(Observation::Missing("its kubeconfig is not here".to_owned()));
@@ -35,12 +37,14 @@ pub(super) async fn observe(context: &Context) -> Result<Observation> {
 }
 
 pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<()> {
-    context.settled_nodes().await;
+    if !context.is_adopted() {
+        context.settled_nodes().await;
+    }
     let mut pause = tokio::time::interval(PAUSE);
     loop {
         pause.tick().await;
         // kind's words for what it does not have yet are stack traces: nothing that helps a person to wait.
-        if ensure_kubeconfig(context).await?.is_err() {
+        if !context.is_adopted() && ensure_kubeconfig(context).await?.is_err() {
             reporter.waiting("kubeadm sets up the control plane");
             continue;
         }

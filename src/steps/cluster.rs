@@ -1,7 +1,11 @@
-//! The cluster: made by kind on a network of our own, and told apart in all its states.
+//! The cluster: made by kind on a network of our own, or there before, and told apart in all its states.
 //!
 //! What is ours is known by the label on its docker network. A cluster of our name without that network is somebody
-//! else's and is never touched.
+//! else's and is never touched. One that was adopted is waited for, and that is all.
+
+mod creation;
+mod own;
+mod removal;
 
 use std::time::{Duration, Instant};
 
@@ -10,78 +14,30 @@ use k8s_openapi::api::core::v1::Node;
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::api::{Api, ListParams};
 
+use self::creation::create;
+pub(super) use self::own::containers;
+pub(crate) use self::removal::{remains, remove};
 use super::{api, registries};
 use crate::context::Context;
 use crate::event::StepReporter;
 use crate::failure::{self, Failure, FailureId};
-use crate::file;
 use crate::kubernetes;
-use crate::process::Finished;
 use crate::step::Observation;
 use crate::tools::docker::Container;
-use crate::tools::kind::NewCluster;
 use crate::verdict::workload;
 
 /// How long a cluster that exists gets to become ready before it counts as half-made. Starting a stopped one took
 /// 10 to 20 s.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// A virtual machine that has just been started sets its cluster up meanwhile. Shorter than the step's deadline, so that
+/// what is lacking is told.
+const PATIENCE_WITH_ADOPTED: Duration = Duration::from_secs(9 * 60);
+
 /// A healthy API server answers in milliseconds, one that has just started in seconds.
 const ANSWER: Duration = Duration::from_secs(10);
 
-/// kind took 10 to 20 s here; a slow disk takes minutes.
-const CREATION: Duration = Duration::from_secs(5 * 60);
-
-const QUESTION: Duration = Duration::from_secs(30);
-
 const DEFAULT_CLASS: &str = "storageclass.kubernetes.io/is-default-class";
-
-/// The docker network of the cluster: ours by its label, and removed with the cluster.
-fn network(context: &Context) -> String {
-    format!("pgedge-bootstrap-{}", context.options.name)
-}
-
-/// The Kubernetes nodes of our cluster as docker sees them; none if there is no cluster.
-///
-/// # Errors
-/// [`FailureId::ClusterForeign`] if a cluster of this name is there that we did not make.
-pub(super) async fn containers(context: &Context) -> Result<Vec<Container>> {
-    let (name, network) = (context.options.name.as_str(), network(context));
-    let containers = context.docker.kind_containers(name).await?;
-    if containers.is_empty() {
-        refuse_another_engine(context).await?;
-        return Ok(containers);
-    }
-    let ours = context.docker.network_is_ours(&network, name).await? == Some(true);
-    // Docker tells no network of a container that it is just creating.
-    let elsewhere = |container: &&Container| !container.networks.is_empty() && !container.networks.contains(&network);
-    let foreign = containers.iter().find(|container| !ours || elsewhere(container));
-    match foreign {
-        None => Ok(containers),
-        Some(container) => {
-            let what = format!("the kind cluster {name:?} was not made by this program");
-            let seen = format!("container {} is on network {}", container.name, container.networks.join(", "));
-            Err(Failure::new(FailureId::ClusterForeign, what).evidence(seen).into())
-        }
-    }
-}
-
-/// A cluster that is not here may be in another engine, where the person's docker context pointed when it was made.
-async fn refuse_another_engine(context: &Context) -> Result<()> {
-    let Ok(made_in) = fs_err::read_to_string(&context.places.engine) else { return Ok(()) };
-    let here = context.docker.info().await?.id;
-    if made_in == here {
-        return Ok(());
-    }
-    let what = format!("the cluster {:?} was made in another docker engine", context.options.name.as_str());
-    let failure =
-        Failure::new(FailureId::ClusterForeign, what).evidence(format!("made in engine {made_in}, this is {here}"));
-    let hint = format!(
-        "point docker at that engine (DOCKER_HOST, `docker context use`), or choose another --name; if that engine is no more, remove {}",
-        context.places.state.display()
-    );
-    Err(failure.hint(hint).into())
-}
 
 /// Whether the nodes that docker shows may be removed by this run: those of a cluster that was never finished, until
 /// it has made them anew.
@@ -99,6 +55,9 @@ pub(super) async fn observe(context: &Context) -> Result<Observation> {
 }
 
 async fn look(context: &Context) -> Result<Observation> {
+    if context.is_adopted() {
+        return Ok(look_inside(context).await.map_or_else(Observation::Waiting, |found| Observation::Done(found.in_words())));
+    }
     let containers = containers(context).await?;
     if containers.is_empty() {
         return Ok(Observation::Missing(format!("there is no cluster {:?}", context.options.name.as_str())));
@@ -119,33 +78,45 @@ async fn look(context: &Context) -> Result<Observation> {
         return Ok(Observation::Wrong("its kubeconfig is not here".to_owned()));
     }
     match look_inside(context).await {
-        Ok(version) => {
+        Ok(found) => {
             for container in &containers {
                 if let Some(why) = registries::differ(context, container).await? {
                     return Ok(Observation::Wrong(why));
                 }
             }
-            let nodes = containers.len();
-            Ok(Observation::Done(format!("{nodes} Kubernetes node{}, {version}", if nodes == 1 { "" } else { "s" })))
+            Ok(Observation::Done(found.in_words()))
         }
         Err(why) => Ok(Observation::Waiting(why)),
     }
 }
 
-/// The version of a cluster that can be used, or what it lacks. An API server that hangs lacks an answer.
-async fn look_inside(context: &Context) -> Result<String, String> {
+/// A cluster that can be used.
+struct Usable {
+    nodes: usize,
+    /// That of its first node's kubelet.
+    version: String,
+}
+
+impl Usable {
+    fn in_words(&self) -> String {
+        format!("{} Kubernetes node{}, {}", self.nodes, if self.nodes == 1 { "" } else { "s" }, self.version)
+    }
+}
+
+/// The cluster, or what it lacks. An API server that hangs lacks an answer.
+async fn look_inside(context: &Context) -> Result<Usable, String> {
     let look = tokio::time::timeout(ANSWER, look_without_limit(context)).await;
     look.unwrap_or_else(|_| Err(format!("the Kubernetes API does not answer within {} s", ANSWER.as_secs())))
 }
 
-async fn look_without_limit(context: &Context) -> Result<String, String> {
+async fn look_without_limit(context: &Context) -> Result<Usable, String> {
     let client = kubernetes::client(&context.places.kubeconfig).await.map_err(|error| format!("{error:#}"))?;
     let nodes: Api<Node> = Api::all(client.clone());
     let nodes = nodes
         .list(&ListParams::default())
         .await
         .map_err(|error| format!("the Kubernetes API does not answer: {}", kubernetes::words(&error)))?;
-    let wanted = usize::from(context.options.workers) + 1;
+    let wanted = if context.is_adopted() { 1 } else { usize::from(context.options.workers) + 1 };
     if nodes.items.len() < wanted {
         return Err(format!("{} of {wanted} Kubernetes nodes have joined", nodes.items.len()));
     }
@@ -166,10 +137,14 @@ async fn look_without_limit(context: &Context) -> Result<String, String> {
         return Err("there is no default storage class".to_owned());
     }
     let version = nodes.items.first().and_then(|node| node.status.as_ref()?.node_info.as_ref());
-    Ok(version.map_or_else(String::new, |info| info.kubelet_version.clone()))
+    let version = version.map_or_else(String::new, |info| info.kubelet_version.clone());
+    Ok(Usable { nodes: nodes.items.len(), version })
 }
 
 pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<()> {
+    if context.is_adopted() {
+        return ready_within(context, PATIENCE_WITH_ADOPTED, reporter).await.map_err(|why| not_ready(context, &why));
+    }
     let containers = containers(context).await?;
     let unfinished = context.places.unfinished.exists();
     if !containers.is_empty() && !unfinished {
@@ -198,69 +173,6 @@ async fn revive(context: &Context, containers: &[Container], reporter: &StepRepo
     ready_within(context, PATIENCE, reporter).await.map_err(|why| not_ready(context, &why))
 }
 
-async fn create(context: &Context, reporter: &StepReporter) -> Result<()> {
-    let (name, network) = (context.options.name.as_str(), network(context));
-    match context.docker.network_is_ours(&network, name).await? {
-        Some(true) => {}
-        None => context.docker.create_network(&network, name).await?,
-        Some(false) => {
-            let what = format!("the docker network {network:?} was not made by this program");
-            return Err(Failure::new(FailureId::ClusterForeign, what).into());
-        }
-    }
-    fs_err::create_dir_all(&context.places.state).map_err(failure::from_io)?;
-    failure::ignore_missing(fs_err::remove_file(&context.places.kubeconfig))?;
-    file::replace(&context.places.engine, context.docker.info().await?.id.as_bytes(), file::PUBLIC)?;
-    file::replace(&context.places.unfinished, b"", file::PUBLIC)?;
-    let image = super::node_image::reference(context).await?;
-    // kind leaves a lock beside what it writes if it is killed, so each one gets a place of its own.
-    let scratch = tempfile::tempdir().map_err(failure::from_io)?;
-    // Docker may have finished meanwhile what a kind that was killed had asked of it.
-    let late = containers(context).await?;
-    if !late.is_empty() {
-        context.docker.remove(&late).await?;
-    }
-    context.settle_nodes();
-    reporter.waiting("kind creates the Kubernetes nodes");
-    let new = NewCluster {
-        name,
-        image: &image,
-        network: &network,
-        workers: context.options.workers,
-        kubeconfig: &scratch.path().join("kubeconfig"),
-    };
-    let kind = context.kind();
-    let created = tokio::select! {
-        created = kind.create(&new, CREATION) => created?,
-        never = registries::write_as_nodes_start(context) => match never {},
-    };
-    if created.status.success() {
-        return api::ensure_kubeconfig(context).await?.map_err(|why| not_ready(context, &why));
-    }
-    Err(create_failed(context, &created).await)
-}
-
-/// kind's own last words are a stack trace; what went wrong stands in the kubelet's journal, as long as there is one.
-async fn create_failed(context: &Context, created: &Finished) -> anyhow::Error {
-    let words = String::from_utf8_lossy(&created.stderr);
-    let cause = words
-        .lines()
-        .filter(|line| line.starts_with("ERROR:") || line.contains("[ERROR "))
-        .collect::<Vec<_>>()
-        .join("\n");
-    let mut failure = Failure::new(FailureId::ClusterCreateFailed, "kind could not create the cluster")
-        .evidence(if cause.is_empty() { created.tail() } else { cause });
-    let control_plane = format!("{}-control-plane", context.options.name);
-    let journal =
-        ["journalctl", "--unit", "kubelet", "--priority", "err", "--lines", "5", "--no-pager", "--output", "cat"];
-    if let Ok(seen) = context.docker.try_exec(&control_plane, &journal, QUESTION).await
-        && seen.status.success()
-    {
-        failure = failure.evidence(String::from_utf8_lossy(&seen.stdout));
-    }
-    failure.into()
-}
-
 /// Waits until the cluster can be used. Asks every half second, because an API server that is not there yet cannot be
 /// watched.
 async fn ready_within(context: &Context, patience: Duration, reporter: &StepReporter) -> Result<(), String> {
@@ -281,36 +193,3 @@ fn not_ready(context: &Context, why: &str) -> anyhow::Error {
     Failure::new(FailureId::ClusterNotReady, what).evidence(why).into()
 }
 
-// ---- removal ----
-
-/// What `down` would remove, in words. Empty if nothing of ours is there.
-pub(crate) async fn remains(context: &Context) -> Result<Vec<String>> {
-    let mut remains = Vec::new();
-    for container in containers(context).await? {
-        remains.push(format!("container {} with its volume", container.name));
-    }
-    let network = network(context);
-    if context.docker.network_is_ours(&network, context.options.name.as_str()).await? == Some(true) {
-        remains.push(format!("network {network}"));
-    }
-    if context.places.state.exists() {
-        remains.push(format!("directory {}", context.places.state.display()));
-    }
-    Ok(remains)
-}
-
-/// Removes what [`remains`] names.
-pub(crate) async fn remove(context: &Context) -> Result<()> {
-    let containers = containers(context).await?;
-    if !containers.is_empty() {
-        context.docker.remove(&containers).await?;
-    }
-    let network = network(context);
-    if context.docker.network_is_ours(&network, context.options.name.as_str()).await? == Some(true) {
-        context.docker.remove_network(&network).await?;
-    }
-    if context.places.state.exists() {
-        fs_err::remove_dir_all(&context.places.state).map_err(failure::from_io)?;
-    }
-    Ok(())
-}

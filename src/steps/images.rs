@@ -3,6 +3,7 @@
 
 mod copy;
 mod pull;
+mod runtime;
 
 use std::time::Duration;
 
@@ -12,12 +13,14 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use serde::Deserialize;
 
 use self::pull::Use;
+use self::runtime::Runtime;
 use super::registries;
 use crate::context::Context;
 use crate::event::StepReporter;
 use crate::failure::{self, FailureId};
 use crate::image::ImageName;
 use crate::pins::{ImagePin, ImageRole};
+use crate::process::StartError;
 use crate::step::Observation;
 use crate::tools::docker::Container;
 
@@ -37,16 +40,25 @@ const CRICTL: [&str; 3] = ["crictl", "--timeout", "20s"];
 
 /// Every pinned image is in every Kubernetes node.
 pub(super) async fn observe(context: &Context) -> Result<Observation> {
-    let nodes = super::cluster::containers(context).await?;
-    if nodes.is_empty() {
-        return Ok(Observation::Missing("there is no cluster".to_owned()));
-    }
-    if super::cluster::may_be_removed(context) {
-        return Ok(Observation::Missing("the cluster was never finished".to_owned()));
-    }
+    let runtimes = if context.is_adopted() {
+        vec![Runtime::OnThisMachine]
+    } else {
+        let nodes = super::cluster::containers(context).await?;
+        if nodes.is_empty() {
+            return Ok(Observation::Missing("there is no cluster".to_owned()));
+        }
+        if super::cluster::may_be_removed(context) {
+            return Ok(Observation::Missing("the cluster was never finished".to_owned()));
+        }
+        in_containers(nodes)
+    };
     // The nodes may be on their way up or down at this moment: what they do not tell, they do not have.
-    let missing = match missing(context, &nodes).await {
+    let missing = match missing(context, &runtimes).await {
         Ok(missing) => missing,
+        // An adopted cluster may have its runtime elsewhere: what cannot be brought early comes late.
+        Err(error) if error.downcast_ref::<StartError>() == Some(&StartError::NotFound) => {
+            return Ok(Observation::Done("left to the kubelet: there is no crictl on this machine".to_owned()));
+        }
         Err(error) => match failure::of(&error) {
             Some(found) if found.id() == FailureId::CommandFailed => {
                 let seen = found.seen().first().map_or(found.summary(), String::as_str);
@@ -64,13 +76,20 @@ pub(super) async fn observe(context: &Context) -> Result<Observation> {
 }
 
 pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<()> {
+    if context.is_adopted() {
+        return fill(context, &[Runtime::OnThisMachine], reporter).await;
+    }
     context.settled_nodes().await;
-    let nodes = nodes_that_can_pull(context, reporter).await?;
-    fill(context, &nodes, reporter).await
+    let runtimes = runtimes_that_can_pull(context, reporter).await?;
+    fill(context, &runtimes, reporter).await
+}
+
+fn in_containers(nodes: Vec<Container>) -> Vec<Runtime> {
+    nodes.into_iter().map(|node| Runtime::InContainer(node.name)).collect()
 }
 
 /// Waits until all Kubernetes nodes run, know their mirrors, and have a container runtime that answers.
-async fn nodes_that_can_pull(context: &Context, reporter: &StepReporter) -> Result<Vec<Container>> {
+async fn runtimes_that_can_pull(context: &Context, reporter: &StepReporter) -> Result<Vec<Runtime>> {
     let wanted = usize::from(context.options.workers) + 1;
     let mut pause = tokio::time::interval(PAUSE);
     'look: loop {
@@ -91,16 +110,16 @@ async fn nodes_that_can_pull(context: &Context, reporter: &StepReporter) -> Resu
                 continue 'look;
             }
         }
-        return Ok(nodes);
+        return Ok(in_containers(nodes));
     }
 }
 
-async fn fill(context: &Context, nodes: &[Container], reporter: &StepReporter) -> Result<()> {
-    let missing = missing_of_busy(context, nodes, reporter).await?;
+async fn fill(context: &Context, runtimes: &[Runtime], reporter: &StepReporter) -> Result<()> {
+    let missing = missing_of_busy(context, runtimes, reporter).await?;
     let total = missing.len();
     let mut jobs: Vec<BoxFuture<'_, Result<&ImageName>>> = Vec::new();
     for (pin, lacking) in missing {
-        jobs.push(async move { bring(context, pin, nodes, &lacking, reporter).await.map(|()| &pin.image) }.boxed());
+        jobs.push(async move { bring(context, pin, runtimes, &lacking, reporter).await.map(|()| &pin.image) }.boxed());
     }
     let mut jobs = futures::stream::iter(jobs).buffer_unordered(PARALLEL);
     let mut brought = 0;
@@ -116,16 +135,16 @@ async fn fill(context: &Context, nodes: &[Container], reporter: &StepReporter) -
 async fn bring(
     context: &Context,
     pin: &ImagePin,
-    nodes: &[Container],
-    lacking: &[&str],
+    runtimes: &[Runtime],
+    lacking: &[&Runtime],
     reporter: &StepReporter,
 ) -> Result<()> {
-    let Some(first) = nodes.first().map(|node| node.name.as_str()) else { return Ok(()) };
-    let others: Vec<&str> = lacking.iter().copied().filter(|node| *node != first).collect();
+    let Some(first) = runtimes.first() else { return Ok(()) };
+    let others: Vec<&Runtime> = lacking.iter().copied().filter(|runtime| *runtime != first).collect();
     let purpose = if others.is_empty() { Use::Here } else { Use::HandOn };
     pull::pull(context, first, pin, purpose, reporter).await?;
     for other in others {
-        copy::copy(context, (first, other), pin, reporter).await?;
+        copy::copy(context, (first.node(), other.node()), pin, reporter).await?;
     }
     Ok(())
 }
@@ -133,14 +152,14 @@ async fn bring(
 /// As [`missing`], of nodes that may be too busy to answer at once.
 async fn missing_of_busy<'a>(
     context: &'a Context,
-    nodes: &'a [Container],
+    runtimes: &'a [Runtime],
     reporter: &StepReporter,
-) -> Result<Vec<(&'a ImagePin, Vec<&'a str>)>> {
+) -> Result<Vec<(&'a ImagePin, Vec<&'a Runtime>)>> {
     let end = tokio::time::Instant::now() + PATIENCE;
     let mut pause = tokio::time::interval(PAUSE);
     loop {
         pause.tick().await;
-        let error = match missing(context, nodes).await {
+        let error = match missing(context, runtimes).await {
             Ok(missing) => return Ok(missing),
             Err(error) => error,
         };
@@ -155,17 +174,20 @@ async fn missing_of_busy<'a>(
 
 /// The images that some nodes lack, in the order of pulling: the largest first (the roles are in this order), so that it
 /// does not begin when all others are done.
-async fn missing<'a>(context: &'a Context, nodes: &'a [Container]) -> Result<Vec<(&'a ImagePin, Vec<&'a str>)>> {
+async fn missing<'a>(
+    context: &'a Context,
+    runtimes: &'a [Runtime],
+) -> Result<Vec<(&'a ImagePin, Vec<&'a Runtime>)>> {
     let mut present = Vec::new();
-    for node in nodes {
-        present.push((node.name.as_str(), self::present(context, &node.name).await?));
+    for runtime in runtimes {
+        present.push((runtime, self::present(context, runtime).await?));
     }
     let mut missing = Vec::new();
     for role in ImageRole::ALL {
         let pin = context.pins.image(role)?;
         let name = stored_name(pin);
-        let lacking: Vec<&str> =
-            present.iter().filter(|(_, images)| !images.contains(&name)).map(|(node, _)| *node).collect();
+        let lacking: Vec<&Runtime> =
+            present.iter().filter(|(_, images)| !images.contains(&name)).map(|(runtime, _)| *runtime).collect();
         if !lacking.is_empty() {
             missing.push((pin, lacking));
         }
@@ -181,7 +203,7 @@ fn stored_name(pin: &ImagePin) -> String {
     }
 }
 
-async fn present(context: &Context, node: &str) -> Result<Vec<String>> {
+async fn present(context: &Context, runtime: &Runtime) -> Result<Vec<String>> {
     #[derive(Deserialize)]
     struct Listing {
         images: Vec<Image>,
@@ -195,7 +217,7 @@ async fn present(context: &Context, node: &str) -> Result<Vec<String>> {
         repo_digests: Vec<String>,
     }
     let listed = [&CRICTL[..], &["images", "--output", "json"]].concat();
-    let listed = context.docker.exec(node, &listed, "", QUESTION).await?;
+    let listed = runtime.stdout(context, &listed, QUESTION).await?;
     let listing: Listing =
         serde_json::from_str(&listed).context("`crictl images` answered something that is not understood")?;
     Ok(listing.images.into_iter().flat_map(|image| image.repo_tags.into_iter().chain(image.repo_digests)).collect())

@@ -18,7 +18,7 @@ use crate::verdict::{Verdict, cluster, pod};
 pub(super) const SELECTOR: &str = "pgedge.com/app-name=pgedge";
 
 /// CloudNativePG labels its pods with their Cluster, and those that run PostgreSQL among them.
-const CLUSTER: &str = "cnpg.io/cluster";
+pub(super) const CLUSTER: &str = "cnpg.io/cluster";
 const INSTANCES: &str = "cnpg.io/podRole=instance";
 
 /// Kubernetes labels the pods of a Job with it.
@@ -57,7 +57,7 @@ pub(crate) async fn health(context: &Context) -> Result<Vec<NodeHealth>> {
     };
     let instances = pods(&client, context).list(&ListParams::default().labels(INSTANCES)).await;
     let instances = instances.map_err(|error| kubernetes::refused("cannot list the pods of the nodes", &error))?.items;
-    let mut health = judge(&context.options, &by_name(listed));
+    let mut health = judge(context, &by_name(listed));
     for node in &mut health {
         if let (Verdict::Ready(_), Some(why)) = (&node.verdict, pods_late(&node.node, &instances)) {
             node.verdict = Verdict::Waiting(why);
@@ -81,7 +81,7 @@ fn by_name<K: kube::Resource>(objects: Vec<K>) -> Objects<K> {
     objects.into_iter().map(|object| (object.name_any(), object)).collect()
 }
 
-fn judge(options: &Options, objects: &Objects<DynamicObject>) -> Vec<NodeHealth> {
+fn judge(context: &Context, objects: &Objects<DynamicObject>) -> Vec<NodeHealth> {
     let judged = |node: String| {
         let verdict = match objects.get(&Options::cluster_of(&node)) {
             Some(object) => cluster::cluster(object),
@@ -89,7 +89,7 @@ fn judge(options: &Options, objects: &Objects<DynamicObject>) -> Vec<NodeHealth>
         };
         NodeHealth { node, verdict }
     };
-    options.node_names().into_iter().map(judged).collect()
+    context.node_names().into_iter().map(judged).collect()
 }
 
 pub(super) async fn observe(context: &Context) -> Result<Observation> {
@@ -98,7 +98,7 @@ pub(super) async fn observe(context: &Context) -> Result<Observation> {
     }
     let health = health(context).await?;
     Ok(match late(&health) {
-        None => Observation::Done(context.options.node_names().join(", ")),
+        None => Observation::Done(context.node_names().join(", ")),
         Some(why) => Observation::Waiting(why),
     })
 }
@@ -132,7 +132,7 @@ pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<
 async fn pods_ready(client: &Client, context: &Context, reporter: &StepReporter) {
     kubernetes::until(pods(client, context), INSTANCES, |objects| {
         let late = |node: String| pods_late(&node, objects.values()).map(|why| format!("{node}: {why}"));
-        match context.options.node_names().into_iter().find_map(late) {
+        match context.node_names().into_iter().find_map(late) {
             None => Some(()),
             Some(why) => {
                 reporter.waiting(why);
@@ -145,7 +145,7 @@ async fn pods_ready(client: &Client, context: &Context, reporter: &StepReporter)
 
 /// Returns when the Clusters of all nodes say that they are healthy.
 pub(super) async fn healthy(client: &Client, context: &Context, reporter: &StepReporter) {
-    kubernetes::until(clusters(client, context), SELECTOR, |objects| match late(&judge(&context.options, objects)) {
+    kubernetes::until(clusters(client, context), SELECTOR, |objects| match late(&judge(context, objects)) {
         None => Some(()),
         Some(why) => {
             reporter.waiting(why);
@@ -159,7 +159,7 @@ pub(super) async fn healthy(client: &Client, context: &Context, reporter: &StepR
 pub(super) async fn broken(client: &Client, context: &Context) -> Failure {
     let pods = pods(client, context);
     let unrecoverable = kubernetes::until(clusters(client, context), SELECTOR, |objects| {
-        judge(&context.options, objects).into_iter().find_map(|node| match node.verdict {
+        judge(context, objects).into_iter().find_map(|node| match node.verdict {
             Verdict::Broken(failure) => Some(failure),
             _ => None,
         })
@@ -181,7 +181,7 @@ pub(super) async fn broken(client: &Client, context: &Context) -> Failure {
 /// Whether a pod is of one of our nodes: the namespace may have Clusters of the person's own.
 fn is_of(context: &Context, pod: &Pod) -> bool {
     let cluster = pod.labels().get(CLUSTER);
-    context.options.node_names().iter().any(|node| cluster == Some(&Options::cluster_of(node)))
+    context.node_names().iter().any(|node| cluster == Some(&Options::cluster_of(node)))
 }
 
 /// Whether a pod is the last try of its Job. Earlier tries have failed, which says nothing while a later one runs.

@@ -160,7 +160,10 @@ pub(super) async fn apply(context: &Context, operator: Operator, reporter: &Step
     let client = kubernetes::client(&context.places.kubeconfig).await?;
     reporter.waiting("applying the manifest");
     kubernetes::apply_what_runs_nothing(&client, &manifest).await?;
-    services_work(&client, reporter).await;
+    // A cluster that was there before has passed its first minute, and may do without kube-proxy.
+    if !context.is_adopted() {
+        services_work(&client, reporter).await;
+    }
     kubernetes::apply_what_runs(&client, &manifest).await?;
     available(&client, &facts, reporter).await?;
     serving(&client, operator, reporter).await;

@@ -1,8 +1,11 @@
 //! The chart as a helm release, with our values.
 
+mod fewer;
+
 use std::time::Duration;
 
 use anyhow::Result;
+use kube::Client;
 use serde_json::{Value, json};
 
 use super::{chart, nodes};
@@ -50,16 +53,27 @@ pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<
     if let Some(state) = kubernetes::give_up_pending(&client, &context.options.namespace, Options::RELEASE).await? {
         reporter.waiting(format!("the release was left {state} by a run that was ended; continuing from there"));
     }
+    let installed = install_and_watch(context, &client, reporter).await;
+    match installed {
+        Err(error) if fewer::would_fit(context, &error) => {
+            fewer::make_room(context, &client, &error, reporter).await?;
+            install_and_watch(context, &client, reporter).await
+        }
+        installed => installed,
+    }
+}
+
+async fn install_and_watch(context: &Context, client: &Client, reporter: &StepReporter) -> Result<()> {
     let (helm, values) = (context.helm(), values(context)?);
     reporter.waiting("helm installs the chart");
     let progress = async {
-        nodes::healthy(&client, context, reporter).await;
+        nodes::healthy(client, context, reporter).await;
         reporter.waiting("the chart's job wires the nodes");
         std::future::pending::<()>().await;
     };
     tokio::select! {
         installed = install(context, &helm, &values) => installed,
-        failure = nodes::broken(&client, context) => Err(failure.into()),
+        failure = nodes::broken(client, context) => Err(failure.into()),
         () = progress => Ok(()),
     }
 }
@@ -71,10 +85,10 @@ async fn refuse_other_nodes(context: &Context) -> Result<()> {
     };
     let Some(nodes) = release.config["pgEdge"]["nodes"].as_array() else { return Ok(()) };
     let names: Vec<&str> = nodes.iter().filter_map(|node| node["name"].as_str()).collect();
-    if names == context.options.node_names() {
+    if names == context.node_names() {
         return Ok(());
     }
-    let what = format!("the release has {} nodes, not {}", names.len(), context.options.nodes);
+    let what = format!("the release has {} nodes, not {}", names.len(), context.nodes());
     let failure = Failure::new(FailureId::ShapeDiffers, what).evidence(names.join(", "));
     Err(failure.hint(format!("give --nodes {}, or another --name", names.len())).into())
 }
@@ -101,10 +115,11 @@ fn description(context: &Context) -> String {
     format!("pgedge-bootstrap, chart {} sha256:{}", context.pins.chart.version, chart::sum(&context.pins.chart))
 }
 
-/// The values of the release: three small nodes, every image by its pin.
+/// The values of the release: small nodes, as many as there are to be, every image by its pin.
 pub(crate) fn values(context: &Context) -> Result<Value> {
     let node = |name: String| json!({"name": name, "hostname": format!("{}-rw", Options::cluster_of(&name))});
-    let nodes: Vec<Value> = context.options.node_names().into_iter().map(node).collect();
+    let nodes: Vec<Value> = context.node_names().into_iter().map(node).collect();
+    let cpu = context.fit().map_or(100, |fit| fit.cpu);
     let image = |role: ImageRole| context.pins.image(role).map(super::super::pins::ImagePin::reference);
     let values = json!({"pgEdge": {
         "appName": Options::RELEASE,
@@ -117,7 +132,7 @@ pub(crate) fn values(context: &Context) -> Result<Value> {
             "instances": 1,
             "storage": {"size": "500Mi"},
             "resources": {
-                "requests": {"cpu": "100m", "memory": "128Mi"},
+                "requests": {"cpu": format!("{cpu}m"), "memory": "128Mi"},
                 "limits": {"cpu": "500m", "memory": "256Mi"},
             },
             "postgresql": {"parameters": {"shared_buffers": "32MB", "maintenance_work_mem": "16MB"}},

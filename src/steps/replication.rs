@@ -14,7 +14,7 @@ use crate::step::Observation;
 /// The nodes of the options as places to run SQL.
 pub(crate) async fn databases(context: &Context) -> Result<Vec<Database>> {
     let client = kubernetes::client(&context.places.kubeconfig).await?;
-    let names = context.options.node_names();
+    let names = context.node_names();
     let found = names.iter().map(|node| {
         let client = &client;
         async move { Database::find(client, &context.options.namespace, node, &Options::cluster_of(node)).await }
@@ -26,7 +26,7 @@ pub(super) async fn observe(context: &Context) -> Result<Observation> {
     if !super::nodes::observe(context).await?.is_done() {
         return Ok(Observation::Waiting("the nodes are not healthy".to_owned()));
     }
-    let wanted = usize::from(context.options.nodes) * usize::from(context.options.nodes - 1);
+    let wanted = context.ordered_pairs();
     Ok(match not_replicating(context).await?.into_iter().next() {
         None => Observation::Done(format!("{wanted} subscriptions replicating")),
         Some(why) => Observation::Waiting(why),
@@ -38,7 +38,7 @@ pub(super) async fn observe(context: &Context) -> Result<Observation> {
 async fn not_replicating(context: &Context) -> Result<Vec<String>> {
     let databases = databases(context).await?;
     match replication::subscriptions(&databases).await {
-        Ok(subscriptions) => Ok(replication::down(&context.options.node_names(), &subscriptions)),
+        Ok(subscriptions) => Ok(replication::down(&context.node_names(), &subscriptions)),
         Err(error) => match failure::of(&error) {
             Some(found) if found.id() == FailureId::SqlFailed => {
                 Ok(vec![format!("{found}: {}", found.seen().first().map_or("", String::as_str))])

@@ -21,12 +21,17 @@ const VERSION_ANSWER: Duration = Duration::from_secs(30);
 
 /// The program in the bin directory is the one that came out of the pinned file, byte for byte.
 pub(super) async fn observe(context: &Context, tool: Tool) -> Result<Observation> {
-    let (pin, file, path) = (context.pins.tool(tool)?, context.tool_file(tool)?, context.tool_path(tool));
+    let (pin, file, path) = (context.pins.tool(tool)?, context.tool_file(tool)?, context.tool_place(tool));
     let wanted = match file.member {
         None => Some(file.sha256.clone()),
         Some(_) => context.fetcher.store().member_of(&file.sha256),
     };
     let found = heavy(move || sum_of_file(&path)).await?;
+    if context.is_adopted() && found.as_ref() != wanted.as_ref()
+        && let Some(there) = suiting(context, tool).await?
+    {
+        return Ok(Observation::Done(there));
+    }
     Ok(match (found, wanted) {
         (None, _) => Observation::Missing(format!("not in {}", context.places.bin.display())),
         (Some(found), Some(wanted)) if found == wanted => Observation::Done(pin.version.clone()),
@@ -41,14 +46,17 @@ pub(super) async fn observe(context: &Context, tool: Tool) -> Result<Observation
 
 pub(super) async fn apply(context: &Context, tool: Tool, reporter: &StepReporter) -> Result<()> {
     let file = context.tool_file(tool)?;
+    if context.is_adopted() {
+        move_aside(context, tool)?;
+    }
     if !may_replace(context, tool)? {
-        let what = format!("{} is not a file of this program", context.tool_path(tool).display());
+        let what = format!("{} is not a file of this program", context.tool_place(tool).display());
         return Err(Failure::new(FailureId::FileForeign, what).into());
     }
     let source = context.fetcher.fetch(&file.url, &file.sha256, reporter).await?;
     let store = context.fetcher.store().clone();
     let lock = store.lock(&file.sha256).await?;
-    let (file, target, mark) = (file.clone(), context.tool_path(tool), mark(context, tool));
+    let (file, target, mark) = (file.clone(), context.tool_place(tool), mark(context, tool));
     // All in one piece of work, with the lock: it goes on when the run is cancelled meanwhile.
     heavy(move || {
         let _lock = lock;
@@ -82,7 +90,7 @@ pub(crate) fn may_replace(context: &Context, tool: Tool) -> Result<bool> {
     if !context.places.bin_is_shared {
         return Ok(true);
     }
-    let Some(found) = sum_of_file(&context.tool_path(tool))? else { return Ok(true) };
+    let Some(found) = sum_of_file(&context.tool_place(tool))? else { return Ok(true) };
     Ok(is_marked(&mark(context, tool), &found))
 }
 
@@ -94,6 +102,20 @@ pub(crate) fn mark(context: &Context, tool: Tool) -> PathBuf {
 /// Runs the program once. What has the right bytes may still not run: a noexec mount, another processor.
 async fn runs(context: &Context, tool: Tool) -> Result<()> {
     let (version, path) = (&context.pins.tool(tool)?.version, context.tool_path(tool));
+    let found = version_of(tool, &path).await?;
+    if found.trim_start_matches('v') != version {
+        let what = format!("{} does not run", path.display());
+        let seen = format!("it says that it is {found:?}, pinned is {version}");
+        return Err(Failure::new(FailureId::ToolBroken, what).evidence(seen).into());
+    }
+    Ok(())
+}
+
+/// What a program says that it is.
+///
+/// # Errors
+/// [`FailureId::ToolBroken`] if it does not run.
+async fn version_of(tool: Tool, path: &Path) -> Result<String> {
     let arguments: &[&str] = match tool {
         Tool::Helm => &["version", "--template", "{{.Version}}"],
         Tool::Kind => &["version", "--quiet"],
@@ -102,14 +124,14 @@ async fn runs(context: &Context, tool: Tool) -> Result<()> {
     };
     let broken =
         |seen: String| Failure::new(FailureId::ToolBroken, format!("{} does not run", path.display())).evidence(seen);
-    let answer = Command::new(&path, VERSION_ANSWER).args(arguments).finish().await.map_err(|error| {
+    let answer = Command::new(path, VERSION_ANSWER).args(arguments).finish().await.map_err(|error| {
         broken(crate::failure::of(&error).map_or_else(|| error.to_string(), |found| found.seen().join("\n")))
     })?;
     if !answer.status.success() {
         return Err(broken(format!("{}: {}", answer.status, answer.tail())).into());
     }
     let words = String::from_utf8_lossy(&answer.stdout);
-    let found = match tool {
+    Ok(match tool {
         Tool::Kubectl => {
             let json: serde_json::Value = serde_json::from_str(&words).unwrap_or_default();
             json["clientVersion"]["gitVersion"].as_str().unwrap_or_default().to_owned()
@@ -122,9 +144,30 @@ async fn runs(context: &Context, tool: Tool) -> Result<()> {
             .unwrap_or_default()
             .to_owned(),
         Tool::Helm | Tool::Kind => words.trim().to_owned(),
-    };
-    if found.trim_start_matches('v') != version {
-        return Err(broken(format!("it says that it is {found:?}, pinned is {version}")).into());
+    })
+}
+
+// ---- the tools of a machine whose cluster was adopted ----
+
+/// A program that is on such a machine already, and will do: a kubectl, which came with its cluster, and anything else of
+/// the pinned version.
+async fn suiting(context: &Context, tool: Tool) -> Result<Option<String>> {
+    let path = context.tool_path(tool);
+    if !path.exists() {
+        return Ok(None);
     }
-    Ok(())
+    let Ok(found) = version_of(tool, &path).await else { return Ok(None) };
+    let found = found.trim_start_matches('v');
+    let suits = tool == Tool::Kubectl || found == context.pins.tool(tool)?.version;
+    Ok(suits.then(|| format!("{found}, of this machine: {}", path.display())))
+}
+
+/// What is in the way there is kept beside it: the machine was given to us with its cluster.
+fn move_aside(context: &Context, tool: Tool) -> Result<()> {
+    let path = context.tool_place(tool);
+    if !path.exists() || may_replace(context, tool)? {
+        return Ok(());
+    }
+    let aside = context.places.bin.join(format!("{}.before-pgedge-bootstrap", tool.as_str()));
+    fs_err::rename(&path, aside).map_err(crate::failure::from_io)
 }

@@ -89,6 +89,14 @@ impl Helm {
             .await
     }
 
+    /// Removes a release with all that it made, and returns when that is gone.
+    pub(crate) async fn uninstall(&self, name: &str, namespace: &str, deadline: Duration) -> Result<()> {
+        let timeout = format!("{}s", deadline.saturating_sub(MARGIN).as_secs());
+        let arguments =
+            ["uninstall", name, "--namespace", namespace, "--ignore-not-found", "--wait", "--timeout", &timeout];
+        self.command(deadline).args(arguments).stdout().await.map(drop)
+    }
+
     fn command(&self, deadline: Duration) -> Command {
         let mut command = Command::new(&self.program, deadline)
             .args([Path::new("--kubeconfig"), &self.kubeconfig])

@@ -90,12 +90,11 @@ fn crash(pod: &Pod) -> Option<Failure> {
     containers(pod).find(|container| container.restart_count > FAILURES_ALLOWED && is_failing(container)).map(
         |container| {
             let what = format!("container {} of pod {} ends again and again", container.name, pod.name_any());
-            let failure = Failure::new(FailureId::NodeBroken, what);
             match last_end(container) {
                 Some(ended) => {
-                    with_end(failure, ended, &format!("last {}, {} restarts", in_words(ended), container.restart_count))
+                    ended_badly(what, ended, &format!("last {}, {} restarts", in_words(ended), container.restart_count))
                 }
-                None => failure,
+                None => Failure::new(FailureId::NodeBroken, what),
             }
         },
     )
@@ -133,13 +132,12 @@ fn job(pod: &Pod) -> Option<Failure> {
     failed(pod)?;
     let role = pod.labels().get(JOB_ROLE)?;
     let what = format!("{role} of {} failed", pod.labels().get(CLUSTER).map_or("", String::as_str));
-    let failure = Failure::new(FailureId::NodeBroken, what);
     let ended = containers(pod).find_map(|container| {
         last_end(container).filter(|ended| ended.exit_code != 0).map(|ended| (container.name.as_str(), ended))
     });
     Some(match ended {
-        Some((name, ended)) => with_end(failure, ended, &format!("container {name}: {}", in_words(ended))),
-        None => failure,
+        Some((name, ended)) => ended_badly(what, ended, &format!("container {name}: {}", in_words(ended))),
+        None => Failure::new(FailureId::NodeBroken, what),
     })
 }
 
@@ -202,13 +200,11 @@ fn in_words(ended: &ContainerStateTerminated) -> String {
     format!("exit code {}, {}", ended.exit_code, ended.reason.as_deref().unwrap_or("Error"))
 }
 
-/// Adds how a container ended, and what to do if that tells it.
-fn with_end(failure: Failure, ended: &ContainerStateTerminated, words: &str) -> Failure {
-    let failure = failure.evidence(words);
-    if ended.reason.as_deref() == Some(OUT_OF_MEMORY) {
-        return failure.hint("its memory limit is too low for what it does: raise the limit");
-    }
-    failure
+/// The failure that the end of a container is, by the reason of the end.
+fn ended_badly(what: String, ended: &ContainerStateTerminated, words: &str) -> Failure {
+    let out_of_memory = ended.reason.as_deref() == Some(OUT_OF_MEMORY);
+    let id = if out_of_memory { FailureId::NodeOutOfMemory } else { FailureId::NodeBroken };
+    Failure::new(id, what).evidence(words)
 }
 
 fn containers(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 /// one folder and may know its parent's public face only.
 const FLOORS: &[&[&str]] = &[
     &[
+        "adoption",
         "event",
         "failure",
         "file",

@@ -6,6 +6,7 @@ use anyhow::Result;
 use backon::BackoffBuilder as _;
 
 use super::copy::CTR;
+use super::runtime::Runtime;
 use super::stored_name;
 use crate::context::Context;
 use crate::event::StepReporter;
@@ -30,7 +31,7 @@ pub(super) enum Use {
 /// [`FailureId::ImagePullFailed`] with the words of the container runtime, and [`FailureId::DiskFull`].
 pub(super) async fn pull(
     context: &Context,
-    node: &str,
+    runtime: &Runtime,
     pin: &ImagePin,
     purpose: Use,
     reporter: &StepReporter,
@@ -48,7 +49,7 @@ pub(super) async fn pull(
         .build();
     loop {
         let deadline = StepId::Images.deadline();
-        let pulled = context.docker.try_exec(node, &command, deadline).await?;
+        let pulled = runtime.finish(context, &command, deadline).await?;
         if pulled.status.success() {
             return Ok(());
         }
@@ -56,7 +57,7 @@ pub(super) async fn pull(
         let wait = if is_final(&words) { None } else { waits.next() };
         let Some(wait) = wait else {
             let id = if words.contains(NO_SPACE) { FailureId::DiskFull } else { FailureId::ImagePullFailed };
-            let what = format!("Kubernetes node {node} cannot pull {reference}");
+            let what = format!("Kubernetes node {} cannot pull {reference}", runtime.node());
             return Err(Failure::new(id, what).evidence(words).into());
         };
         reporter.waiting(format!("{}: {words}; trying again in {:.1} s", pin.image, wait.as_secs_f64()));

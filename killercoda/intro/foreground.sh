@@ -1,0 +1,1 @@
+for _ in $(seq 1200); do [ -x /opt/pgedge/watch.sh ] && break; sleep 0.1; done; if [ -x /opt/pgedge/watch.sh ]; then /opt/pgedge/watch.sh; else echo "the files of this scenario did not arrive within two minutes: reload the page"; fi

@@ -1,0 +1,46 @@
+//! Room in a cluster that was there before: how many pgEdge nodes it can hold is looked at once, and kept.
+
+use anyhow::Result;
+use k8s_openapi::api::core::v1::{Node, Pod};
+use kube::api::{Api, ListParams};
+
+use crate::adoption::{Adoption, Fit};
+use crate::context::Context;
+use crate::failure::{Failure, FailureId};
+use crate::kubernetes;
+use crate::step::Observation;
+use crate::verdict::room::{Room, fit};
+
+/// Done once it was decided: what the nodes themselves take then would be counted against them.
+pub(super) fn observe(context: &Context) -> Observation {
+    match context.fit() {
+        Some(fit) => Observation::Done(fit.because),
+        None => Observation::Missing("not looked at yet".to_owned()),
+    }
+}
+
+/// Decides.
+pub(super) async fn apply(context: &Context) -> Result<()> {
+    let client = kubernetes::client(&context.places.kubeconfig).await?;
+    let (nodes, pods): (Api<Node>, Api<Pod>) = (Api::all(client.clone()), Api::all(client));
+    let everything = ListParams::default();
+    let asked = tokio::try_join!(nodes.list(&everything), pods.list(&everything));
+    let (nodes, pods) = asked.map_err(|error| kubernetes::refused("cannot see what the cluster can hold", &error))?;
+    let Some(room) = Room::of(&nodes.items, &pods.items) else {
+        return Err(Failure::new(FailureId::NodeUnschedulable, "the cluster has no Kubernetes node").into());
+    };
+    let Some(fit) = fit(context.options.nodes, room) else {
+        let what = "the cluster has no room for two pgEdge nodes";
+        return Err(Failure::new(FailureId::NodeUnschedulable, what).evidence(format!("left: {}", room.in_words())).into());
+    };
+    remember(context, fit)
+}
+
+/// For the rest of this run, and for the commands that come after.
+pub(super) fn remember(context: &Context, fit: Fit) -> Result<()> {
+    if let Some(adoption) = Adoption::read(&context.places.state)? {
+        Adoption { fit: Some(fit.clone()), ..adoption }.write(&context.places.state)?;
+    }
+    context.set_fit(fit);
+    Ok(())
+}
