@@ -1,11 +1,12 @@
 //! A cluster that was there before and is used all the same: what is remembered of it between commands.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::file;
+use crate::{failure, file};
 
 /// In the state directory of the cluster's name. While it is there, the name stands for the adopted cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,8 +40,9 @@ impl Adoption {
         let path = Self::file(state);
         let text = match fs_err::read(&path) {
             Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error.into()),
+            // A state directory that cannot be is none either; whoever writes there is told.
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
+            Err(error) => return Err(failure::from_io(error)),
         };
         let read = serde_json::from_slice(&text);
         read.map(Some).with_context(|| format!("{} was not written by this program", path.display()))

@@ -109,6 +109,12 @@ impl StepId {
         Self::Proof,
     ];
 
+    /// Those of a cluster that kind makes.
+    #[cfg(test)]
+    pub(crate) fn of_kind() -> Vec<Self> {
+        Self::ALL.into_iter().filter(|step| *step != Self::Room).collect()
+    }
+
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Docker => "docker",

@@ -5,6 +5,7 @@
 // The house: who imports whom, and what may not be in the tree.
 mod floors;
 mod guide;
+mod killercoda;
 
 // What everyone sees first.
 mod help;
@@ -26,4 +27,6 @@ mod json;
 mod plain;
 mod terminal;
 
+#[path = "../common/terminal.rs"]
+mod common_terminal;
 mod support;

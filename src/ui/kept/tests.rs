@@ -35,7 +35,7 @@ fn what_held_already_is_a_line_a_stage() {
             shown.extend(lines(&said, width, PLAIN));
         }
     };
-    show(&started(&StepId::ALL), 79);
+    show(&started(&StepId::of_kind()), 79);
     for (step, detail) in versions {
         show(&Event::StepStarted { step }, 79);
         show(&done(step, detail, false), 79);
@@ -91,7 +91,7 @@ fn a_failure_ends_the_screen() {
         output: vec!["Cannot connect\tto it".to_owned()],
     };
     let events = [
-        started(&StepId::ALL),
+        started(&StepId::of_kind()),
         Event::StepStarted { step: HELM },
         Event::StepStarted { step: KIND },
         Event::StepStarted { step: StepId::Docker },

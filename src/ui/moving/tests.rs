@@ -20,7 +20,7 @@ fn board(events: &[(f64, Event)]) -> Board {
 
 /// A run in the middle: a download, a wait, a look, queued steps, and steps that held.
 fn busy() -> Board {
-    let mut events = vec![(0.0, started(&StepId::ALL))];
+    let mut events = vec![(0.0, started(&StepId::of_kind()))];
     for step in [HELM, KIND, KUBECTL, CNPG, StepId::NodeImage, StepId::Docker, StepId::Chart] {
         events.push((0.1, Event::StepStarted { step }));
     }

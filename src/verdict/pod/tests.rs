@@ -194,7 +194,7 @@ fn a_memory_limit_that_is_hit_again_and_again_is_broken() {
     let pod: Pod = recorded::object("05a-oomkilled-container/pod-childexit");
     let what = "container main of pod childexit ends again and again".to_owned();
     let hint = "its memory limit is too low for what it does: raise the limit".to_owned();
-    assert_eq!(found(&pod), Some((FailureId::NodeBroken, what, hint)));
+    assert_eq!(found(&pod), Some((FailureId::NodeOutOfMemory, what, hint)));
     let seen = broken(&pod).map(|failure| failure.seen().to_vec());
     assert_eq!(seen, Some(vec!["last exit code 137, OOMKilled, 3 restarts".to_owned()]));
 }

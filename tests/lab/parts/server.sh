@@ -11,8 +11,8 @@ mirror_is_right() {
   number=$(our_processes "${our_mirror[@]}")
   [ -n "$number" ] && [ "$(readlink "/proc/$number/exe")" = "${piece_folders[mirror]}/mirror" ] || return 1
   timeout 5 "${piece_folders[mirror]}/mirror" health --root "$mirror_folder" 2> /dev/null |
-    jq --exit-status --arg files "127.0.0.1:$mirror_port" --arg local "127.0.0.1:$registry_port" --arg gateway "$1:$registry_port" \
-      '.files == $files and .registry == [$local, $gateway]' > /dev/null || return 1
+    jq --exit-status --arg gateway "$1" --arg files "$mirror_port" --arg registry "$registry_port" \
+      '.files == (["127.0.0.1", $gateway] | map(. + ":" + $files)) and .registry == (["127.0.0.1", $gateway] | map(. + ":" + $registry))' > /dev/null || return 1
   curl --silent --fail --max-time 5 --output /dev/null "http://127.0.0.1:$registry_port/v2/" &&
     curl --silent --fail --max-time 5 --output /dev/null "http://$1:$registry_port/v2/"
 }
@@ -35,7 +35,7 @@ start_mirror() {
   ! mirror_is_right "$gateway" || return 0
   stop_mirror
   say "starting the mirror"
-  without_lock setsid --fork "${piece_folders[mirror]}/${our_mirror[0]}" "${our_mirror[@]:1}" --files "127.0.0.1:$mirror_port" \
+  without_lock setsid --fork "${piece_folders[mirror]}/${our_mirror[0]}" "${our_mirror[@]:1}" --files "127.0.0.1:$mirror_port,$gateway:$mirror_port" \
     --registry "127.0.0.1:$registry_port,$gateway:$registry_port" > "$log" 2>&1 < /dev/null
   if ! wait_until 20 mirror_is_right "$gateway"; then
     tail -n 20 "$log" >&2

@@ -5,7 +5,7 @@ inputs=(parts/words/debian.sh)
 needs=()
 
 packages=systemd,systemd-sysv,dbus,containerd,runc,containernetworking-plugins,iptables,nftables,conntrack,iproute2,ethtool,socat
-packages+=,kmod,mount,jq,ca-certificates,procps,hostname,busybox-static
+packages+=,kmod,mount,jq,ca-certificates,procps,hostname,busybox-static,curl
 
 make_piece() {
   debian bookworm $packages "$out"

@@ -18,7 +18,7 @@ import (
 // health is what a running mirror says about itself.
 type health struct {
 	Pid            int      `json:"pid"`
-	Files          string   `json:"files"`
+	Files          []string `json:"files"`
 	Registry       []string `json:"registry"`
 	BytesPerSecond int64    `json:"bytesPerSecond"` // 0: no limit
 	Faults         []fault  `json:"faults"`

@@ -6,6 +6,7 @@ import "path/filepath"
 type place string
 
 func (p place) files() string       { return filepath.Join(string(p), "files") }
+func (p place) guests() string      { return filepath.Join(string(p), "guests") }
 func (p place) registry() string    { return filepath.Join(string(p), "registry") }
 func (p place) accessLog() string   { return filepath.Join(string(p), "access.log") }
 func (p place) pidFile() string     { return filepath.Join(string(p), "mirror.pid") }

@@ -20,15 +20,15 @@ import (
 func serveCommand(ctx context.Context, arguments []string) error {
 	flags := newFlags("serve")
 	root := flags.String("root", "", "folder of the mirror")
-	filesAddress := flags.String("files", "127.0.0.1:18443", "address of the file mirror")
+	filesAddresses := flags.String("files", "127.0.0.1:18443", "addresses of the file mirror")
 	registryAddresses := flags.String("registry", "127.0.0.1:15000", "addresses of the registry")
 	if err := flags.Parse(arguments); err != nil || *root == "" {
 		return errUsage
 	}
-	return serve(ctx, place(*root), *filesAddress, strings.Split(*registryAddresses, ","))
+	return serve(ctx, place(*root), strings.Split(*filesAddresses, ","), strings.Split(*registryAddresses, ","))
 }
 
-func serve(ctx context.Context, home place, filesAddress string, registryAddresses []string) error {
+func serve(ctx context.Context, home place, filesAddresses, registryAddresses []string) error {
 	if err := os.MkdirAll(home.files(), 0o755); err != nil {
 		return err
 	}
@@ -66,12 +66,15 @@ func serve(ctx context.Context, home place, filesAddress string, registryAddress
 		}()
 	}
 
-	listener, err := net.Listen("tcp", filesAddress)
-	if err != nil {
-		return fmt.Errorf("cannot listen for the file mirror: %w", err)
+	for _, address := range filesAddresses {
+		listener, err := net.Listen("tcp", address)
+		if err != nil {
+			return fmt.Errorf("cannot listen for the file mirror: %w", err)
+		}
+		secure := tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{identity}, MinVersion: tls.VersionTLS12})
+		files := fileHandler(home.files(), home.guests())
+		run(&http.Server{Handler: dress("files", files), TLSNextProto: noHTTP2}, secure)
 	}
-	secure := tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{identity}, MinVersion: tls.VersionTLS12})
-	run(&http.Server{Handler: dress("files", fileHandler(home.files())), TLSNextProto: noHTTP2}, secure)
 
 	for _, address := range registryAddresses {
 		listener, err := net.Listen("tcp", address)
@@ -81,7 +84,7 @@ func serve(ctx context.Context, home place, filesAddress string, registryAddress
 		run(&http.Server{Handler: dress("registry", images)}, listener)
 	}
 
-	about := health{Pid: os.Getpid(), Files: filesAddress, Registry: registryAddresses}
+	about := health{Pid: os.Getpid(), Files: filesAddresses, Registry: registryAddresses}
 	control, err := listenForControl(home.socket())
 	if err != nil {
 		return err
@@ -92,7 +95,7 @@ func serve(ctx context.Context, home place, filesAddress string, registryAddress
 		return err
 	}
 	defer os.Remove(home.pidFile())
-	log.Printf("files on https://%s, registry on %s", filesAddress, strings.Join(registryAddresses, " "))
+	log.Printf("files on %s, registry on %s", strings.Join(filesAddresses, " "), strings.Join(registryAddresses, " "))
 	select {
 	case <-ctx.Done():
 		return nil
