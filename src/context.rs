@@ -98,7 +98,10 @@ impl Context {
             return place;
         }
         let path = std::env::var_os("PATH").unwrap_or_default();
-        std::env::split_paths(&path).map(|folder| folder.join(tool.as_str())).find(|file| file.is_file()).unwrap_or(place)
+        std::env::split_paths(&path)
+            .map(|folder| folder.join(tool.as_str()))
+            .find(|file| file.is_file())
+            .unwrap_or(place)
     }
 
     pub(crate) fn kind(&self) -> Kind {

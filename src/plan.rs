@@ -192,7 +192,9 @@ mod tests {
             let plan = Plan::until(provider, Stage::Prove);
             let drawn: String = plan
                 .steps()
-                .map(|step| row(step.id.stage().as_str(), step.id.as_str(), &words(&step.needs), &words(&step.yields_to)))
+                .map(|step| {
+                    row(step.id.stage().as_str(), step.id.as_str(), &words(&step.needs), &words(&step.yields_to))
+                })
                 .collect();
             let picture = format!("```\n{}{drawn}```\n", row("stage", "step", "needs", "yields to"));
             let page = include_str!("../ARCHITECTURE.md");

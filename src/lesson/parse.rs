@@ -184,6 +184,10 @@ impl PageReader<'_> {
         }
         let words: Vec<&str> = info.split_whitespace().collect();
         let content = match words[..] {
+            ["sh", "run"] if asks_the_history(&code) => {
+                let what = "an interactive bash replaces ! by a command of its history: say it without";
+                return Err(self.source.wrong(range.start, what));
+            }
             ["sh", "run"] => Content::Run(code),
             ["text", "output"] => Content::Output(code),
             [language, "show"] => Content::Show { language: language.to_owned(), text: code },
@@ -247,6 +251,12 @@ impl PageReader<'_> {
         let only = self.only.as_ref().map(|(deliveries, _)| deliveries.clone()).unwrap_or_default();
         self.blocks.push(Block { content, only });
     }
+}
+
+/// Whether bash would look something up in its history (bash(1), HISTORY EXPANSION), which it does between double quotes,
+/// too, and in no script: where it was tried out, it worked.
+fn asks_the_history(code: &str) -> bool {
+    code.split('!').skip(1).any(|rest| !rest.starts_with([' ', '\t', '\n', '=', '(']) && !rest.is_empty())
 }
 
 #[cfg(test)]

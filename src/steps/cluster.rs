@@ -56,7 +56,9 @@ pub(super) async fn observe(context: &Context) -> Result<Observation> {
 
 async fn look(context: &Context) -> Result<Observation> {
     if context.is_adopted() {
-        return Ok(look_inside(context).await.map_or_else(Observation::Waiting, |found| Observation::Done(found.in_words())));
+        return Ok(look_inside(context)
+            .await
+            .map_or_else(Observation::Waiting, |found| Observation::Done(found.in_words())));
     }
     let containers = containers(context).await?;
     if containers.is_empty() {
@@ -192,4 +194,3 @@ fn not_ready(context: &Context, why: &str) -> anyhow::Error {
     let what = format!("the cluster {:?} does not become ready", context.options.name.as_str());
     Failure::new(FailureId::ClusterNotReady, what).evidence(why).into()
 }
-

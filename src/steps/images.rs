@@ -174,10 +174,7 @@ async fn missing_of_busy<'a>(
 
 /// The images that some nodes lack, in the order of pulling: the largest first (the roles are in this order), so that it
 /// does not begin when all others are done.
-async fn missing<'a>(
-    context: &'a Context,
-    runtimes: &'a [Runtime],
-) -> Result<Vec<(&'a ImagePin, Vec<&'a Runtime>)>> {
+async fn missing<'a>(context: &'a Context, runtimes: &'a [Runtime]) -> Result<Vec<(&'a ImagePin, Vec<&'a Runtime>)>> {
     let mut present = Vec::new();
     for runtime in runtimes {
         present.push((runtime, self::present(context, runtime).await?));

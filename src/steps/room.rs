@@ -31,7 +31,9 @@ pub(super) async fn apply(context: &Context) -> Result<()> {
     };
     let Some(fit) = fit(context.options.nodes, room) else {
         let what = "the cluster has no room for two pgEdge nodes";
-        return Err(Failure::new(FailureId::NodeUnschedulable, what).evidence(format!("left: {}", room.in_words())).into());
+        return Err(Failure::new(FailureId::NodeUnschedulable, what)
+            .evidence(format!("left: {}", room.in_words()))
+            .into());
     };
     remember(context, fit)
 }

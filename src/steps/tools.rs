@@ -27,7 +27,8 @@ pub(super) async fn observe(context: &Context, tool: Tool) -> Result<Observation
         Some(_) => context.fetcher.store().member_of(&file.sha256),
     };
     let found = heavy(move || sum_of_file(&path)).await?;
-    if context.is_adopted() && found.as_ref() != wanted.as_ref()
+    if context.is_adopted()
+        && found.as_ref() != wanted.as_ref()
         && let Some(there) = suiting(context, tool).await?
     {
         return Ok(Observation::Done(there));

@@ -57,7 +57,11 @@ impl Room {
 
     /// `2.3 GiB of memory and 1.05 CPUs`
     pub(crate) fn in_words(self) -> String {
-        format!("{:.1} GiB of memory and {:.2} CPUs", self.memory as f64 / 1024.0 / MIB as f64, self.cpu as f64 / 1000.0)
+        format!(
+            "{:.1} GiB of memory and {:.2} CPUs",
+            self.memory as f64 / 1024.0 / MIB as f64,
+            self.cpu as f64 / 1000.0
+        )
     }
 }
 
@@ -98,7 +102,8 @@ fn amount(amounts: Option<&BTreeMap<String, Quantity>>, resource: &str) -> u64 {
 
 /// A quantity as Kubernetes writes it (`950m`, `2`, `1.5`, `128Mi`, `4029320Ki`, `1e3`), in thousandths.
 fn thousandths(quantity: &str) -> Option<u64> {
-    let number_ends = quantity.find(|letter: char| !(letter.is_ascii_digit() || letter == '.')).unwrap_or(quantity.len());
+    let number_ends =
+        quantity.find(|letter: char| !(letter.is_ascii_digit() || letter == '.')).unwrap_or(quantity.len());
     let (number, suffix) = quantity.split_at(number_ends);
     let factor = match suffix {
         "m" => 1.0,

@@ -59,8 +59,13 @@ impl Lab {
         self.home().join(".local/share/pgedge-bootstrap/bin")
     }
 
+    /// What the lab says of how to reach it.
+    pub(crate) fn setting_if_any(&self, name: &str) -> Option<&str> {
+        self.settings.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
     pub(crate) fn pins(&self) -> Value {
-        let file = &self.settings.iter().find(|(name, _)| name == "PGEDGE_BOOTSTRAP_PINS").unwrap().1;
+        let file = self.setting_if_any("PGEDGE_BOOTSTRAP_PINS").unwrap();
         serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
     }
 
@@ -84,9 +89,7 @@ impl Lab {
     pub(crate) fn docker(&self, arguments: &[&str]) -> Ran {
         let mut command = Command::new("docker");
         command.args(arguments);
-        for (name, value) in self.settings.iter().filter(|(name, _)| name == "DOCKER_HOST") {
-            command.env(name, value);
-        }
+        command.envs(self.setting_if_any("DOCKER_HOST").map(|host| ("DOCKER_HOST", host)));
         ran(&command.output().unwrap())
     }
 

@@ -34,8 +34,7 @@ impl Seen {
     /// The lines of the screen, without the blanks at their ends and the empty lines at its end.
     pub(crate) fn screen(&self) -> String {
         let screen = self.parser.screen();
-        let lines: Vec<String> =
-            screen.rows(0, screen.size().1.get()).map(|line| line.trim_end().to_owned()).collect();
+        let lines: Vec<String> = screen.rows(0, screen.size().1.get()).map(|line| line.trim_end().to_owned()).collect();
         lines.join("\n").trim_end().to_owned()
     }
 }

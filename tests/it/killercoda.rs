@@ -267,7 +267,11 @@ fn what_killercoda_leaves_broken_in_silence_is_found() {
         ("index.json", Box::new(replaced("\"backend\"", "\"backends\"")), "unknown field `backends`"),
         ("index.json", Box::new(replaced("1node-4GB", "1node-8GB")), "there is no machine"),
         ("index.json", Box::new(replaced("4-deploy/text.md", "4-deploy/test.md")), "4-deploy/test.md is named and not"),
-        ("index.json", Box::new(replaced("4-deploy/text.md", "5-health/text.md")), "4-deploy/text.md is there and never"),
+        (
+            "index.json",
+            Box::new(replaced("4-deploy/text.md", "5-health/text.md")),
+            "4-deploy/text.md is there and never",
+        ),
         ("index.json", Box::new(replaced("\"+x\"", "\"0644\"")), "goes to /opt/pgedge with 0644"),
         ("notes.md", Box::new(|_| "new\n".to_owned()), "notes.md is there and never named"),
         ("1-orient/text.md", Box::new(replaced("```{{exec}}", "```")), "a command that no click runs"),
@@ -309,7 +313,9 @@ fn a_release_is_written_into_the_scenario_and_nothing_else_is() {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/killercoda-release");
     let release = |url: &str, sum: &str| Command::new(&script).args([url, sum]).arg(copy.path()).output().unwrap();
     let (before, sum) = (std::fs::read_to_string(&file).unwrap(), "0123456789abcdef".repeat(4));
-    for (url, sum) in [("http://a/b.tar.gz", sum.as_str()), ("https://a/b.tar.gz", "0123"), ("https://a/$(id).tar.gz'", &sum)] {
+    for (url, sum) in
+        [("http://a/b.tar.gz", sum.as_str()), ("https://a/b.tar.gz", "0123"), ("https://a/$(id).tar.gz'", &sum)]
+    {
         let refused = release(url, sum);
         assert!(!refused.status.success(), "{url}");
         assert!(String::from_utf8_lossy(&refused.stderr).contains("hint: "), "{url}");

@@ -170,10 +170,10 @@ pub(crate) fn the_statements_of_the_documentation_work(lab: &Lab) {
     while lab.sql("n2", "SELECT to_regclass('public.demo') IS NOT NULL") != "t" {
         assert!(Instant::now() < end, "the table did not arrive on n2");
     }
-    psql("n2", "INSERT INTO demo VALUES (1, 'Hello from node 2!')");
-    appears("n1", "Hello from node 2!");
-    psql("n1", "INSERT INTO demo VALUES (2, 'Hello from node 1!')");
-    appears("n3", "Hello from node 1!");
+    psql("n2", "INSERT INTO demo VALUES (1, 'Hello from node 2')");
+    appears("n1", "Hello from node 2");
+    psql("n1", "INSERT INTO demo VALUES (2, 'Hello from node 1')");
+    appears("n3", "Hello from node 1");
     psql("n1", "DROP TABLE demo");
 }
 
@@ -381,7 +381,7 @@ pub(crate) fn the_lesson_can_be_followed(lab: &Lab) {
     assert_eq!(done(&folder), [true, true, false, false, false, false]);
     let guide = inside(&folder, &["guide", "--yes"]);
     assert_eq!(guide.code, 0, "{}\n{}", guide.stdout, guide.stderr);
-    assert!(guide.stderr.contains("6 of 6") && guide.stdout.contains("Hello from node 2!"), "{}", guide.stdout);
+    assert!(guide.stderr.contains("6 of 6") && guide.stdout.contains("Hello from node 2"), "{}", guide.stdout);
     assert_eq!(done(&folder), [true; 6]);
 
     let document = include_str!("../../WALKTHROUGH.md");

@@ -1,5 +1,6 @@
 //! The lab with the one cluster that the facts share, and the ways into that cluster.
 
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
@@ -33,6 +34,25 @@ impl Lab {
             .env("PATH", path);
         command.env("KUBECONFIG", environment["KUBECONFIG"].as_str().unwrap());
         ran(&command.output().unwrap())
+    }
+
+    /// A program with nothing in its environment but HOME, a PATH, and what leads to the lab's docker.
+    pub(crate) fn command_of(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command.env_clear().env("HOME", self.home()).env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        command.envs(self.setting_if_any("DOCKER_HOST").map(|host| ("DOCKER_HOST", host)));
+        command
+    }
+
+    /// One of the lab's own commands, such as `fault`.
+    pub(crate) fn control(&self, arguments: &[&str]) {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/lab");
+        let done = ran(&Command::new(script).args(arguments).output().unwrap());
+        assert_eq!(done.code, 0, "{arguments:?}: {}", done.stderr);
+    }
+
+    pub(crate) fn setting(&self, name: &str) -> &str {
+        self.setting_if_any(name).unwrap()
     }
 
     /// SQL as the superuser of a node.

@@ -15,7 +15,10 @@
 mod common;
 mod facts;
 mod lab;
+mod scenario;
 mod snapshot;
+#[path = "../common/terminal.rs"]
+mod terminal;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -55,6 +58,10 @@ const FACTS: &[Fact] = &[
     ),
     ("workers_get_their_images_from_the_first_node", facts::workers_get_their_images_from_the_first_node),
     ("the_lesson_can_be_followed", facts::the_lesson_can_be_followed),
+    ("the_scenario_can_be_played", scenario::the_scenario_can_be_played),
+    ("a_small_machine_gets_two_nodes", scenario::a_small_machine_gets_two_nodes),
+    ("the_first_page_always_ends_and_says_how", scenario::the_first_page_always_ends_and_says_how),
+    ("a_background_that_is_killed_is_told", scenario::a_background_that_is_killed_is_told),
 ];
 
 fn main() -> ExitCode {
@@ -70,6 +77,7 @@ fn main() -> ExitCode {
         println!("test {name} ... {} ({:.1} s)", if held { "ok" } else { "FAILED" }, started.elapsed().as_secs_f64());
         if held { passed += 1 } else { failed.push(*name) }
     }
+    scenario::leave(&lab);
     lab.leave();
     if !failed.is_empty() {
         println!("\nfailed:\n    {}", failed.join("\n    "));

@@ -97,7 +97,8 @@ mod tests {
     fn a_button_names_its_command_and_nothing_ends_it_early() {
         let lesson = crate::lesson::find("active-active").unwrap();
         let step = lesson.step("orient").unwrap();
-        let button = "[Run: kubectl get nodes](command:pgedge-bootstrap.run?%5B%22active-active%22%2C%22orient%22%2C0%5D)";
+        let button =
+            "[Run: kubectl get nodes](command:pgedge-bootstrap.run?%5B%22active-active%22%2C%22orient%22%2C0%5D)";
         assert_eq!(description(&lesson, step), button);
         assert_eq!(label("echo [a]\nb"), "Run: echo a …");
     }

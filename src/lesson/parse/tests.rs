@@ -77,6 +77,10 @@ fn what_is_broken_is_told_with_its_file_and_line() {
         "t/1-go.md:8: a block of code stands by itself, not in a list or a quote",
     );
     assert_wrong(&with_head("a\n\n```sh run\n\n```\n"), "t/1-go.md:8: the block is empty");
+    assert_wrong(
+        &with_head("a\n\n```sh run\necho \"Hello!\"\n```\n"),
+        "t/1-go.md:8: an interactive bash replaces ! by a command of its history: say it without",
+    );
     assert_wrong(&with_head("a\n\n# More\n"), "t/1-go.md:8: a page has one heading, its title; write a paragraph");
     assert_wrong(&with_head("a <b>c</b>\n"), "t/1-go.md:6: not every delivery can show HTML");
     assert_wrong(&with_head("<div>\n</div>\n"), "t/1-go.md:6: not every delivery can show HTML");
