@@ -156,7 +156,7 @@ impl StepId {
             Self::Images => "the images are in the cluster",
             Self::Operator(Operator::CertManager) => "cert-manager answers",
             Self::Operator(Operator::CloudnativePg) => "CloudNativePG answers",
-            Self::Room => "the cluster has room for the pgEdge nodes",
+            Self::Room => "there is room for pgEdge",
             Self::Release => "the pgEdge chart is installed",
             Self::Nodes => "the pgEdge nodes are healthy",
             Self::Replication => "every node replicates from every other",

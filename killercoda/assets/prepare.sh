@@ -38,10 +38,16 @@ is_here() {
 
 # Brings the archive once; what went wrong is in $why.
 bring() {
-  local archive=$1 found
-  if ! why=$(curl --fail --silent --show-error --location --proto =https --connect-timeout 10 \
-    --speed-limit 1000 --speed-time 30 --max-time 300 --output "$archive" "$url" 2>&1 9>&-); then
-    why=${why:-"curl was ended"}
+  local archive=$1 found status
+  why=$(curl --fail --silent --show-error --location --proto =https --connect-timeout 10 \
+    --speed-limit 1000 --speed-time 30 --max-time 300 --output "$archive" "$url" 2>&1 9>&-)
+  status=$?
+  # What curl cannot write it cannot write the next time either.
+  if [ "$status" = 23 ]; then
+    end "failed: no space is left for $url in ${archive%/*}: $why"
+  fi
+  if [ "$status" != 0 ]; then
+    why=${why:-"curl was ended, status $status"}
     return 1
   fi
   found=$(sha256sum < "$archive")

@@ -33,6 +33,8 @@ good() {
 
 main() {
   local told="" now result
+  # The line that started this is long and nobody's business.
+  printf "\033[H\033[2J"
   echo "This machine is being prepared: it gets the operators that pgEdge needs."
   SECONDS=0
   while :; do

@@ -78,7 +78,7 @@ pub(crate) fn fit(wanted: u8, room: Room) -> Option<Fit> {
     let cpu = share.min(CPU) / LEAST_CPU * LEAST_CPU;
     let cpu = u32::try_from(cpu).ok().filter(|cpu| *cpu > 0)?;
     let instead = if nodes < wanted { format!(" and not {wanted}") } else { String::new() };
-    let because = format!("{nodes} pgEdge nodes{instead}, for the Kubernetes node has {} left", room.in_words());
+    let because = format!("{nodes} nodes{instead}: {} are left", room.in_words());
     Some(Fit { nodes, cpu, because })
 }
 
@@ -181,7 +181,7 @@ mod tests {
         assert_eq!(fits(3500, 50), Some((3, 10)));
         assert_eq!(fits(3500, 39), None);
         let fit = fit(3, Room { memory: 700 * MIB, cpu: 500 }).unwrap();
-        let because = "2 pgEdge nodes and not 3, for the Kubernetes node has 0.7 GiB of memory and 0.50 CPUs left";
+        let because = "2 nodes and not 3: 0.7 GiB of memory and 0.50 CPUs are left";
         assert_eq!(fit.because, because);
     }
 }

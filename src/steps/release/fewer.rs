@@ -39,7 +39,7 @@ pub(super) async fn make_room(
     reporter: &StepReporter,
 ) -> Result<()> {
     let Some(fit) = context.fit() else { return Ok(()) };
-    let because = format!("{FEWEST} pgEdge nodes and not {}, for {error}", fit.nodes);
+    let because = format!("{FEWEST} nodes and not {}: {error}", fit.nodes);
     reporter.waiting(because.clone());
     let namespace = context.options.namespace.as_str();
     context.helm().uninstall(Options::RELEASE, namespace, REMOVAL).await?;
