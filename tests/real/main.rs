@@ -15,6 +15,7 @@
 mod common;
 mod facts;
 mod lab;
+mod lesson;
 mod scenario;
 mod snapshot;
 #[path = "../common/terminal.rs"]
@@ -57,7 +58,7 @@ const FACTS: &[Fact] = &[
         facts::down_leaves_nothing_and_the_users_kubeconfig_as_it_was,
     ),
     ("workers_get_their_images_from_the_first_node", facts::workers_get_their_images_from_the_first_node),
-    ("the_lesson_can_be_followed", facts::the_lesson_can_be_followed),
+    ("the_lesson_can_be_followed", lesson::the_lesson_can_be_followed),
     ("the_scenario_can_be_played", scenario::the_scenario_can_be_played),
     ("a_small_machine_gets_two_nodes", scenario::a_small_machine_gets_two_nodes),
     ("the_first_page_always_ends_and_says_how", scenario::the_first_page_always_ends_and_says_how),
