@@ -131,7 +131,11 @@ fn places_of(common: &Common, places: Places, adoption: Option<Adoption>) -> (Pl
     let mode = if adoption.is_some() { "--killercoda" } else { "--local" };
     crate::failure::name_the_run(mode, cluster_flag(common));
     let bin_was_named = common.bin_dir.is_some();
-    (adoption.as_ref().map_or(places.clone(), |adoption| places.of_adopted(adoption, bin_was_named)), adoption)
+    let places = match &adoption {
+        Some(adoption) => places.of_adopted(adoption, bin_was_named),
+        None => places,
+    };
+    (places, adoption)
 }
 
 fn pins(common: &Common) -> Result<Pins> {

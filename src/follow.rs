@@ -37,9 +37,8 @@ pub(crate) struct Limits {
 /// How following ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ended {
-    Done,
-    Failed,
-    Interrupted,
+    /// The run told its own end.
+    Told(RunEnd),
     /// The process ended without a word: it was killed, or its machine was.
     WriterGone,
     /// The process is there and gives no sign of life.
@@ -124,7 +123,7 @@ impl Follower {
         }
         self.telling.tell(self.log.read());
         if let Some(end) = self.telling.end() {
-            return Some(end.into());
+            return Some(Ended::Told(end));
         }
         match self.run.state {
             Phase::Running if gone && self.run.is_same_run(&followed) => Some(Ended::WriterGone),
@@ -132,7 +131,7 @@ impl Follower {
             Phase::Done | Phase::Failed | Phase::Interrupted => {
                 // The log ended early: the disk was full, or it was long enough.
                 self.telling.tell_the_end_of(&self.run);
-                self.telling.end().map(Ended::from)
+                self.telling.end().map(Ended::Told)
             }
         }
     }
@@ -150,7 +149,7 @@ impl Follower {
         } else if found.started >= self.run.started {
             self.telling.tell(self.log.read());
             if let Some(end) = self.telling.end() {
-                return Some(end.into());
+                return Some(Ended::Told(end));
             }
             self.telling.another_run();
             (self.log, self.heard, self.run) = (Log::new(found.log.clone()), now, found);
@@ -166,16 +165,6 @@ impl Follower {
         let unchanged = now.saturating_duration_since(self.heard);
         let unheard = Duration::from_secs(self.run.unheard_for(Timestamp::now()));
         unchanged >= self.silence || unheard >= self.silence && unchanged >= GRACE.min(self.silence)
-    }
-}
-
-impl From<RunEnd> for Ended {
-    fn from(end: RunEnd) -> Self {
-        match end {
-            RunEnd::Done => Self::Done,
-            RunEnd::Failed => Self::Failed,
-            RunEnd::Interrupted => Self::Interrupted,
-        }
     }
 }
 

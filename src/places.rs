@@ -59,12 +59,12 @@ impl Places {
 impl Places {
     /// As they are for a cluster that was adopted: its administrator's kubeconfig, and a directory of programs that is the
     /// whole machine's. `bin_was_named`: the person named another directory.
-    pub(crate) fn of_adopted(&self, adoption: &Adoption, bin_was_named: bool) -> Self {
+    pub(crate) fn of_adopted(self, adoption: &Adoption, bin_was_named: bool) -> Self {
         Self {
             kubeconfig: adoption.kubeconfig.clone(),
-            bin: if bin_was_named { self.bin.clone() } else { adoption.bin.clone() },
+            bin: if bin_was_named { self.bin } else { adoption.bin.clone() },
             bin_is_shared: true,
-            ..self.clone()
+            ..self
         }
     }
 }

@@ -27,7 +27,7 @@ phase() {
 end() {
   tell result "$1"
   printf '%s\n' "$1"
-  [ "$1" = done ]
+  [ "$1" = "done" ]
   exit
 }
 
@@ -102,7 +102,7 @@ main() {
   is_here || install_program
   phase "running"
   if "$program" --killercoda 9>&-; then
-    end done
+    end "done"
   fi
   end "failed: pgedge-bootstrap --killercoda ended with status $?"
 }

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use super::Verdict;
 use crate::cli::{Output, Wait};
+use crate::event::RunEnd;
 use crate::failure::{Failure, FailureId};
 use crate::follow::{Ended, Followed, Limits, follow};
 use crate::run_state::{LONGEST_SILENCE, Phase, RunState};
@@ -87,10 +88,10 @@ fn conclude(followed: &Followed, arguments: &Wait) -> Result<Verdict> {
     let run = &followed.run;
     let heard = format!("last heard {}, at: {}", ago(run), run.at());
     let failure = match followed.ended {
-        Ended::Done => return Ok(Verdict::Good),
+        Ended::Told(RunEnd::Done) => return Ok(Verdict::Good),
         // The reporter has told it.
-        Ended::Failed => return Ok(Verdict::Bad),
-        Ended::Interrupted => interrupted(run),
+        Ended::Told(RunEnd::Failed) => return Ok(Verdict::Bad),
+        Ended::Told(RunEnd::Interrupted) => interrupted(run),
         Ended::WriterGone => {
             let what = format!("the run ({}) was killed: its process is gone", run.name());
             go_on(Failure::new(FailureId::RunLost, what), run).evidence(heard)

@@ -107,7 +107,7 @@ fn the_past_is_told_in_short_and_the_present_in_full() {
     assert_eq!(follower.look(Instant::now()), None);
     assert_eq!(world.told.take(), ["started docker", "done docker", "started cluster", "b", "3 bytes"]);
     World::happens(&run, &[waiting("c"), waiting("d"), done(STEP), finished(RunEnd::Done)]);
-    assert_eq!(follower.look(Instant::now()), Some(Ended::Done));
+    assert_eq!(follower.look(Instant::now()), Some(Ended::Told(RunEnd::Done)));
     assert_eq!(world.told.take(), ["c", "d", "done cluster", "Done"]);
 }
 
@@ -124,7 +124,7 @@ fn a_run_whose_log_ended_early_is_told_from_its_status() {
         run.record(&Stamped::now(&event));
     }
     world.write(&run);
-    assert_eq!(follower.look(Instant::now()), Some(Ended::Failed));
+    assert_eq!(follower.look(Instant::now()), Some(Ended::Told(RunEnd::Failed)));
     let told = ["started images", "failed disk-full", "cancelled images", "Failed"];
     assert_eq!(world.told.take()[1..], told);
 }
@@ -148,7 +148,7 @@ fn a_writer_that_ended_well_before_it_went_is_not_lost() {
     let mut follower = world.follower(&run);
     run.record(&Stamped::now(&finished(RunEnd::Done)));
     world.write(&run);
-    assert_eq!(follower.look(Instant::now()), Some(Ended::Done));
+    assert_eq!(follower.look(Instant::now()), Some(Ended::Told(RunEnd::Done)));
 }
 
 #[test]
@@ -191,7 +191,7 @@ fn a_run_that_takes_the_place_of_a_killed_one_is_followed() {
     assert_eq!(follower.look(Instant::now()), None);
     assert_eq!(world.told.take(), ["started cluster", "cancelled cluster", "started cluster", "done cluster"]);
     World::happens(&new, &[finished(RunEnd::Interrupted)]);
-    assert_eq!(follower.look(Instant::now()), Some(Ended::Interrupted));
+    assert_eq!(follower.look(Instant::now()), Some(Ended::Told(RunEnd::Interrupted)));
 }
 
 #[test]
@@ -202,7 +202,7 @@ fn a_run_that_ended_before_another_took_its_place_is_the_one_that_was_asked_for(
     assert_eq!(follower.look(Instant::now()), None);
     World::happens(&old, &[finished(RunEnd::Done)]);
     world.run("new");
-    assert_eq!(follower.look(Instant::now()), Some(Ended::Done));
+    assert_eq!(follower.look(Instant::now()), Some(Ended::Told(RunEnd::Done)));
     assert!(follower.run.is_same_run(&old));
 }
 

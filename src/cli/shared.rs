@@ -1,0 +1,79 @@
+//! What several commands understand: the shape of what is built, and how to reach and to print everything.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use crate::options::{ClusterName, RegistryMirror};
+
+/// What is to be built.
+#[derive(Debug, Args)]
+pub(crate) struct Shape {
+    /// pgEdge nodes [default: 3, or as many as an adopted cluster has room for]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u8).range(2..=9))]
+    pub(crate) nodes: Option<u8>,
+    /// Kubernetes nodes beside the control plane
+    #[arg(long, value_name = "NUMBER", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=9))]
+    pub(crate) workers: u8,
+    /// The namespace of the pgEdge release
+    #[arg(long, value_name = "NAMESPACE", default_value = "default", value_parser = parse_namespace)]
+    pub(crate) namespace: String,
+}
+
+/// What every command understands.
+#[derive(Debug, Args)]
+pub(crate) struct Common {
+    /// The name of the cluster
+    #[arg(long, value_name = "NAME", default_value = "pgedge", env = "PGEDGE_BOOTSTRAP_NAME")]
+    pub(crate) name: ClusterName,
+    /// How to print: for people or for programs
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) output: Output,
+    /// Show the programs that are run, and every step by itself
+    #[arg(long, short, conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
+    /// Show only failures and the result
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+    /// Where the tools are put
+    #[arg(long, value_name = "DIRECTORY", env = "PGEDGE_BOOTSTRAP_BIN_DIR")]
+    pub(crate) bin_dir: Option<PathBuf>,
+    /// Use these pins in the place of the built-in ones
+    #[arg(long, value_name = "FILE", env = "PGEDGE_BOOTSTRAP_PINS", help_heading = "Networks")]
+    pub(crate) pins: Option<PathBuf>,
+    /// Fetch https://HOST/PATH as BASE/HOST/PATH; checksums stay the pinned ones
+    #[arg(long, value_name = "BASE", env = "PGEDGE_BOOTSTRAP_MIRROR", help_heading = "Networks")]
+    pub(crate) mirror: Option<String>,
+    /// Pull the images of registry HOST through URL; may be given several times
+    #[arg(
+        long,
+        value_name = "HOST=URL",
+        env = "PGEDGE_BOOTSTRAP_REGISTRY_MIRROR",
+        value_delimiter = ',',
+        help_heading = "Networks"
+    )]
+    pub(crate) registry_mirror: Vec<RegistryMirror>,
+    /// Trust these certificate authorities too (PEM)
+    #[arg(long, value_name = "FILE", env = "PGEDGE_BOOTSTRAP_CA_FILE", help_heading = "Networks")]
+    pub(crate) ca_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    Text,
+    Json,
+}
+
+fn parse_namespace(text: &str) -> Result<String, String> {
+    let inside = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let fits = !text.is_empty()
+        && text.len() <= 63
+        && text.bytes().all(inside)
+        && !text.starts_with('-')
+        && !text.ends_with('-');
+    if fits {
+        Ok(text.to_owned())
+    } else {
+        Err("a namespace has 1 to 63 lower-case letters, digits and inner dashes".to_owned())
+    }
+}
