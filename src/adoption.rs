@@ -3,10 +3,11 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use crate::{failure, file};
+use crate::failure::{self, Failure, FailureId};
+use crate::file;
 
 /// In the state directory of the cluster's name. While it is there, the name stands for the adopted cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,8 +45,11 @@ impl Adoption {
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
             Err(error) => return Err(failure::from_io(error)),
         };
-        let read = serde_json::from_slice(&text);
-        read.map(Some).with_context(|| format!("{} was not written by this program", path.display()))
+        serde_json::from_slice(&text).map(Some).map_err(|error| {
+            let what = format!("{} was not written by this program", path.display());
+            let failure = Failure::new(FailureId::ClusterForeign, what).evidence(error.to_string());
+            failure.hint("remove it; `pgedge-bootstrap --killercoda` adopts the cluster again").into()
+        })
     }
 
     pub(crate) fn write(&self, state: &Path) -> Result<()> {

@@ -145,6 +145,8 @@ failures! {
         "run this again, for a machine that is busy needs longer; `docker logs` of the Kubernetes node may tell more, and removing the cluster with `down` loses its data"
     ShapeDiffers "shape-differs"
         "give the numbers that the cluster was made with, or another --name"
+    KubeconfigInvalid "kubeconfig-invalid"
+        "correct the file that is named above; one that this program has written may be removed, and is written again"
     ClusterMissing "cluster-missing"
         "`pgedge-bootstrap --local` makes it"
     ImagePullFailed "image-pull-failed"

@@ -28,16 +28,19 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// A client for the cluster of this kubeconfig.
 ///
 /// # Errors
-/// [`FailureId::ClusterMissing`] if there is no such file.
+/// [`FailureId::ClusterMissing`] if there is no such file, [`FailureId::KubeconfigInvalid`] if it says nothing useful.
 pub(crate) async fn client(kubeconfig: &Path) -> Result<kube::Client> {
     if !kubeconfig.exists() {
         let failure = Failure::new(FailureId::ClusterMissing, "there is no cluster yet");
         return Err(failure.evidence(format!("no kubeconfig at {}", kubeconfig.display())).into());
     }
-    let file = Kubeconfig::read_from(kubeconfig).with_context(|| format!("cannot read {}", kubeconfig.display()))?;
-    let mut config = kube::Config::from_custom_kubeconfig(file, &KubeConfigOptions::default())
-        .await
-        .with_context(|| format!("cannot use {}", kubeconfig.display()))?;
+    let invalid = |error: &dyn std::error::Error| {
+        let what = format!("the kubeconfig {} cannot be used", kubeconfig.display());
+        Failure::new(FailureId::KubeconfigInvalid, what).evidence(root_cause(error))
+    };
+    let file = Kubeconfig::read_from(kubeconfig).map_err(|error| invalid(&error))?;
+    let config = kube::Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await;
+    let mut config = config.map_err(|error| invalid(&error))?;
     config.connect_timeout = Some(CONNECT);
     // The API server of a kind cluster listens on this machine: a proxy of the environment would never find it.
     config.proxy_url = None;

@@ -6,6 +6,7 @@
 mod creation;
 mod own;
 mod removal;
+mod services;
 
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,7 @@ use kube::api::{Api, ListParams};
 use self::creation::create;
 pub(super) use self::own::containers;
 pub(crate) use self::removal::{remains, remove};
+pub(super) use self::services::services_work;
 use super::{api, registries};
 use crate::context::Context;
 use crate::event::StepReporter;
@@ -160,6 +162,9 @@ pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<
     create(context, reporter).await?;
     registries::write(context, &self::containers(context).await?).await?;
     ready_within(context, PATIENCE, reporter).await.map_err(|why| not_ready(context, &why))?;
+    let client = kubernetes::client(&context.places.kubeconfig).await?;
+    services_work(&client, reporter).await;
+    services::restart_what_crashed(&client).await?;
     failure::ignore_missing(fs_err::remove_file(&context.places.unfinished))
 }
 

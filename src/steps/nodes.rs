@@ -97,10 +97,22 @@ pub(super) async fn observe(context: &Context) -> Result<Observation> {
         return Ok(Observation::Missing("there is no cluster".to_owned()));
     }
     let health = health(context).await?;
-    Ok(match late(&health) {
-        None => Observation::Done(context.node_names().join(", ")),
-        Some(why) => Observation::Waiting(why),
-    })
+    let Some(why) = late(&health) else { return Ok(Observation::Done(context.node_names().join(", "))) };
+    // The operator above says for ever that it is at work; what keeps a pod from starting stands in the pod.
+    let client = kubernetes::client(&context.places.kubeconfig).await?;
+    let listed = pods(&client, context).list(&ListParams::default().labels(CLUSTER)).await;
+    let listed = listed.map_err(|error| kubernetes::refused("cannot list the pods of the nodes", &error))?;
+    Ok(Observation::Waiting(match stuck(context, &by_name(listed.items)) {
+        Some((_, failure)) => format!("{failure}: {}", failure.seen().join("; ")),
+        None => why,
+    }))
+}
+
+/// A pod of ours that will not start, and why.
+fn stuck(context: &Context, objects: &Objects<Pod>) -> Option<(String, Failure)> {
+    let verdict = |pod: &Pod| pod::broken(pod).or_else(|| pod::unschedulable(pod));
+    let own: Vec<&Pod> = objects.values().filter(|pod| is_of(context, pod)).collect();
+    own.iter().filter(|pod| is_newest(pod, &own)).find_map(|pod| Some((pod.name_any(), verdict(pod)?)))
 }
 
 /// What the nodes that are not healthy are doing; `None` if there are none.
@@ -164,11 +176,7 @@ pub(super) async fn broken(client: &Client, context: &Context) -> Failure {
             _ => None,
         })
     });
-    let stuck = kubernetes::until(pods.clone(), CLUSTER, |objects| {
-        let verdict = |pod: &Pod| pod::broken(pod).or_else(|| pod::unschedulable(pod));
-        let own: Vec<&Pod> = objects.values().filter(|pod| is_of(context, pod)).collect();
-        own.iter().filter(|pod| is_newest(pod, &own)).find_map(|pod| Some((pod.name_any(), verdict(pod)?)))
-    });
+    let stuck = kubernetes::until(pods.clone(), CLUSTER, |objects| stuck(context, objects));
     tokio::select! {
         failure = unrecoverable => failure,
         (pod, failure) = stuck => match last_words(&pods, &pod).await {

@@ -11,6 +11,7 @@ use kube::discovery::ApiResource;
 use kube::{Client, ResourceExt as _};
 use serde_json::json;
 
+use super::cluster;
 use crate::context::Context;
 use crate::event::StepReporter;
 use crate::failure::{Failure, FailureId};
@@ -162,24 +163,12 @@ pub(super) async fn apply(context: &Context, operator: Operator, reporter: &Step
     kubernetes::apply_what_runs_nothing(&client, &manifest).await?;
     // A cluster that was there before has passed its first minute, and may do without kube-proxy.
     if !context.is_adopted() {
-        services_work(&client, reporter).await;
+        cluster::services_work(&client, reporter).await;
     }
     kubernetes::apply_what_runs(&client, &manifest).await?;
     available(&client, &facts, reporter).await?;
     serving(&client, operator, reporter).await;
     Ok(())
-}
-
-/// Asks until Services work. The step's deadline ends this.
-async fn services_work(client: &Client, reporter: &StepReporter) {
-    let mut pause = tokio::time::interval(PAUSE);
-    loop {
-        pause.tick().await;
-        match kubernetes::services_late(client).await {
-            None => return,
-            Some(why) => reporter.waiting(format!("Services do not work yet: {why}")),
-        }
-    }
 }
 
 /// Waits for the Deployments, and gives up as soon as one of their pods says why it cannot start.

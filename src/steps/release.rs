@@ -16,7 +16,7 @@ use crate::kubernetes;
 use crate::options::Options;
 use crate::pins::ImageRole;
 use crate::step::{Observation, StepId};
-use crate::tools::helm::{Helm, Upgrade};
+use crate::tools::helm::{Helm, Release, Upgrade};
 
 /// helm ends before its step does, so that its words are told.
 const MARGIN: Duration = Duration::from_secs(60);
@@ -48,14 +48,17 @@ pub(super) async fn observe(context: &Context) -> Result<Observation> {
 pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<()> {
     let client = kubernetes::client(&context.places.kubeconfig).await?;
     super::operators::refuse_a_second(&client).await?;
-    refuse_other_nodes(context).await?;
+    let found = context.helm().release(Options::RELEASE, &context.options.namespace).await?;
+    refuse_other_nodes(context, found.as_ref())?;
+    // Only a release that was never complete has nothing to lose.
+    let was_complete = found.is_some_and(|release| release.info.status == "deployed" || release.version > 1);
     // The run's lock is ours, so a helm that is said to be at work was killed.
     if let Some(state) = kubernetes::give_up_pending(&client, &context.options.namespace, Options::RELEASE).await? {
         reporter.waiting(format!("the release was left {state} by a run that was ended; continuing from there"));
     }
     let installed = install_and_watch(context, &client, reporter).await;
     match installed {
-        Err(error) if fewer::would_fit(context, &error) => {
+        Err(error) if !was_complete && fewer::would_fit(context, &error) => {
             fewer::make_room(context, &client, &error, reporter).await?;
             install_and_watch(context, &client, reporter).await
         }
@@ -79,10 +82,8 @@ async fn install_and_watch(context: &Context, client: &Client, reporter: &StepRe
 }
 
 /// Fewer nodes would remove the others with their data, and more need to be told how to fill the new ones.
-async fn refuse_other_nodes(context: &Context) -> Result<()> {
-    let Some(release) = context.helm().release(Options::RELEASE, &context.options.namespace).await? else {
-        return Ok(());
-    };
+fn refuse_other_nodes(context: &Context, release: Option<&Release>) -> Result<()> {
+    let Some(release) = release else { return Ok(()) };
     let Some(nodes) = release.config["pgEdge"]["nodes"].as_array() else { return Ok(()) };
     let names: Vec<&str> = nodes.iter().filter_map(|node| node["name"].as_str()).collect();
     if names == context.node_names() {

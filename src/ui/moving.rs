@@ -26,6 +26,10 @@ const RATE: usize = 10;
 
 /// The lines that move, at most `rows` of at most `width` columns each.
 pub(super) fn lines(board: &Board, now: Duration, (rows, width): (usize, usize), look: Look) -> Vec<String> {
+    // Whoever follows the run of another process has nothing to show before it has heard of it.
+    if board.progress().1 == 0 {
+        return Vec::new();
+    }
     let footer = look.paint(Paint::Dim, &fit::fit(&footer(board, now), width, look.ellipsis()));
     let mut last: Vec<String> = later(board, width, look).into_iter().chain([footer]).collect();
     let held: Vec<String> = board.held().map(|(stage, steps)| kept::held_so_far(stage, steps, width, look)).collect();

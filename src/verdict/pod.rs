@@ -141,6 +141,12 @@ fn job(pod: &Pod) -> Option<Failure> {
     })
 }
 
+/// Whether the kubelet waits before it starts a container of the pod again.
+pub(crate) fn is_backing_off(pod: &Pod) -> bool {
+    let backs_off = |container| waiting(container).is_some_and(|why| why.reason.as_deref() == Some("CrashLoopBackOff"));
+    !is_leaving(pod) && containers(pod).any(backs_off)
+}
+
 /// Whether a pod is ready and stays; if not, what it is doing.
 pub(crate) fn ready(pod: &Pod) -> Result<(), String> {
     if is_leaving(pod) {

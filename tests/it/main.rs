@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 // The house: who imports whom, and what may not be in the tree.
+mod adoption;
 mod floors;
 mod guide;
 mod killercoda;

@@ -48,6 +48,11 @@ fn drawn(board: &Board, seconds: f64, rows: usize, width: usize) -> String {
 }
 
 #[test]
+fn nothing_is_shown_before_the_run_is_heard_of() {
+    assert_eq!(drawn(&board(&[]), 1.0, 24, 80), "");
+}
+
+#[test]
 fn the_moving_lines_fit_every_width() {
     let board = busy();
     insta::assert_snapshot!(drawn(&board, 10.0, 24, 80), @r#"

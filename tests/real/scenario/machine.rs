@@ -230,6 +230,18 @@ nodes:
         seen.stdout.trim().to_owned()
     }
 
+    /// What the largest of the Postgres containers holds that the kernel could not take back, in bytes.
+    pub(crate) fn largest_postgres(&self) -> u64 {
+        let stats: Value = serde_json::from_str(&self.sh("crictl stats --output json")).unwrap();
+        let postgres = stats["stats"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|container| container["attributes"]["metadata"]["name"] == "postgres");
+        let used = |container: &Value| container["memory"]["workingSetBytes"]["value"].as_str()?.parse().ok();
+        postgres.filter_map(used).max().unwrap()
+    }
+
     /// How often the kernel has killed for want of memory on this machine.
     pub(crate) fn out_of_memory_kills(&self) -> u64 {
         let counted = self.sh(
