@@ -226,7 +226,7 @@ pub(crate) fn a_node_that_hears_late_does_not_fail_the_proof(lab: &Lab) {
     let signal = |name: &str| {
         let worker = "SELECT pid FROM pg_stat_subscription WHERE subname = 'sub_n1_n2' AND pid IS NOT NULL";
         let statement = format!(
-            "DO $do$ DECLARE worker int := ({worker}); BEGIN EXECUTE format('COPY (SELECT 1) TO PROGRAM %L', 'kill -{name} ' || worker); END $do$"
+            "DO $do$ DECLARE worker int := ({worker}); BEGIN EXECUTE format('COPY (SELECT 1) TO PROGRAM %L', 'cat > /dev/null; kill -{name} ' || worker); END $do$"
         );
         lab.sql("n2", &statement);
     };
