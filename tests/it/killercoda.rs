@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde::Deserialize;
 
-use crate::support::Home;
+use crate::support::{Home, files_below};
 
 /// The machines that Killercoda has (<https://killercoda.com/creators>).
 const MACHINES: [&str; 8] = [
@@ -113,7 +113,7 @@ fn complaints(folder: &Path) -> Vec<String> {
     let foreground = &details.intro.foreground;
     let named: BTreeSet<&str> =
         programs.iter().chain(&texts).map(|name| name.as_str()).chain([foreground.as_str(), "index.json"]).collect();
-    let here = files(folder);
+    let here = files_below(folder);
     let here: BTreeSet<&str> = here.iter().map(String::as_str).collect();
     wrong.extend(named.difference(&here).map(|name| format!("{name} is named and not there")));
     wrong.extend(here.difference(&named).map(|name| format!("{name} is there and never named")));
@@ -138,22 +138,6 @@ fn complaints(folder: &Path) -> Vec<String> {
     wrong.extend(in_foreground(&read(foreground)).map(|what| format!("{foreground}: {what}")));
     wrong.extend(in_prepare(&read("assets/prepare.sh")).map(|what| format!("assets/prepare.sh: {what}")));
     wrong
-}
-
-fn files(folder: &Path) -> Vec<String> {
-    let mut files = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(next) = folders.pop() {
-        for entry in std::fs::read_dir(next).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                files.push(path.strip_prefix(folder).unwrap().display().to_string());
-            }
-        }
-    }
-    files
 }
 
 fn in_any_file(text: &str) -> Option<&'static str> {
