@@ -103,12 +103,16 @@ fn context_of(
         ca_file: common.ca_file.clone(),
     };
     let context = Context::new(options, pins(common)?, places, platform()?)?;
-    // Decided once, unless the person names a number.
+    decided(&context, shape, adoption);
+    Ok(context)
+}
+
+/// What an adopted cluster has room for is decided once, unless the person names a number.
+fn decided(context: &Context, shape: Option<&Shape>, adoption: Option<Adoption>) {
     if let Some(fit) = adoption.and_then(|adoption| adoption.fit) {
         let nodes = shape.and_then(|shape| shape.nodes).unwrap_or(fit.nodes);
         context.set_fit(Fit { nodes, ..fit });
     }
-    Ok(context)
 }
 
 /// What must be typed to name this cluster: nothing for the default one.

@@ -16,7 +16,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 pub(crate) use apply::{Manifest, apply_what_runs, apply_what_runs_nothing};
 pub(crate) use exec::run_in_pod;
 pub(crate) use probe::{Answer, Probe};
-pub(crate) use release::give_up_pending;
+pub(crate) use release::{give_up_pending, was_complete};
 pub(crate) use services::late as services_late;
 pub(crate) use watch::{Objects, until};
 

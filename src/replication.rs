@@ -160,7 +160,8 @@ fn write_statement(run: &str, writer: &str) -> String {
     format!("INSERT INTO {TABLE} (run, writer) VALUES ('{run}', '{writer}')")
 }
 
-/// Looks for the rows of the writers every few milliseconds, inside the server, and returns when each was first seen.
+/// Looks for the rows of the writers every few milliseconds, inside the server, and returns when each was first seen. Each
+/// look is left by an exception, which gives its lock back: what a killed run has left must not be kept from being dropped.
 fn read_statements(run: &str, writers: &[&str]) -> String {
     let writers = writers.iter().map(|writer| format!("'{writer}'")).collect::<Vec<_>>().join(", ");
     format!(
@@ -171,7 +172,7 @@ fn read_statements(run: &str, writers: &[&str]) -> String {
              EXECUTE 'SELECT extract(epoch FROM clock_timestamp() - written_at) * 1000 FROM {TABLE} WHERE run = $1 AND writer = $2' \
                INTO lag USING '{run}', sought; \
              IF lag IS NOT NULL THEN seen := seen || (sought || ' ' || round(lag, 3)); awaited := array_remove(awaited, sought); END IF; \
-           END LOOP; EXCEPTION WHEN undefined_table THEN NULL; END; \
+           END LOOP; RAISE EXCEPTION 'look again'; EXCEPTION WHEN undefined_table OR raise_exception THEN NULL; END; \
            EXIT WHEN awaited = '{{}}' OR clock_timestamp() > patience; \
            PERFORM pg_sleep(0.002); \
          END LOOP; PERFORM set_config('pgedge_bootstrap.seen', array_to_string(seen, ','), false); END $$; \

@@ -13,6 +13,7 @@ sha256=0000000000000000000000000000000000000000000000000000000000000000
 state=/run/pgedge-bootstrap
 program=/usr/local/bin/pgedge-bootstrap
 attempts=5
+folder=
 
 # One word of what happened, whole or not at all: others read it meanwhile.
 tell() {
@@ -70,10 +71,11 @@ place() {
 }
 
 install_program() {
-  local folder attempt pause=1
+  local attempt pause=1
   if ! folder=$(mktemp -d "${program%/*}/.pgedge-bootstrap.XXXXXX" 2>&1); then
     end "failed: $folder"
   fi
+  # Whatever ends this script, but for kill -9.
   trap 'rm -rf "$folder"' EXIT
   for ((attempt = 1; attempt <= attempts; attempt++)); do
     phase "downloading pgedge-bootstrap, attempt $attempt of $attempts"
@@ -82,7 +84,7 @@ install_program() {
     fi
     if ((attempt < attempts)); then
       phase "trying again in $pause s: $why"
-      sleep "$pause"
+      sleep "$pause" 9>&-
       pause=$((pause * 3))
     fi
   done
@@ -101,10 +103,12 @@ main() {
   phase "beginning"
   is_here || install_program
   phase "running"
-  if "$program" --killercoda 9>&-; then
+  "$program" --killercoda 9>&-
+  local status=$?
+  if [ "$status" = 0 ]; then
     end "done"
   fi
-  end "failed: pgedge-bootstrap --killercoda ended with status $?"
+  end "failed: pgedge-bootstrap --killercoda ended with status $status"
 }
 
 main

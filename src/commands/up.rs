@@ -8,6 +8,7 @@ use anyhow::Result;
 
 use super::run::Run;
 use super::{Verdict, turn};
+use crate::adoption::Adoption;
 use crate::cli::{Output, Up};
 use crate::converge::Deadline;
 use crate::options::Provider;
@@ -39,7 +40,11 @@ pub(super) async fn run(arguments: &Up, stop: &Stop) -> Result<Verdict> {
         ui::say(&format!("ended what a killed run had left: {program}\n"));
     }
     if let Some(adoption) = adoption {
-        adoption.write(&context.places.state)?;
+        // A run that was waited for may have decided meanwhile.
+        match Adoption::read(&context.places.state)? {
+            Some(now) => super::decided(&context, Some(&arguments.shape), Some(now)),
+            None => adoption.write(&context.places.state)?,
+        }
     }
     let deadline = arguments.deadline.map(|length| Deadline { began, length });
     let reporter = super::recorded(&context, common, "up", true, page);

@@ -44,6 +44,16 @@ pub(crate) async fn give_up_pending(client: &Client, namespace: &str, name: &str
     Ok(Some(state))
 }
 
+/// Whether the release was complete at any time: helm keeps the records of the last ten revisions, and calls one that was
+/// installed whole `deployed`, later `superseded`.
+pub(crate) async fn was_complete(client: &Client, namespace: &str, name: &str) -> Result<bool> {
+    let secrets: Api<Secret> = Api::namespaced(client.clone(), namespace);
+    let complete = format!("owner=helm,name={name},status in (deployed,superseded)");
+    let records = secrets.list_metadata(&ListParams::default().labels(&complete).limit(1)).await;
+    let records = records.map_err(|error| refused(format!("cannot list the records of release {name}"), &error))?;
+    Ok(!records.items.is_empty())
+}
+
 /// The document is JSON, compressed, and in base64 once more than Kubernetes asks for. That layer has the form of a
 /// `ByteString` in JSON, so no other decoder is needed.
 fn decode(document: &ByteString) -> Result<Value> {

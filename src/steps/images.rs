@@ -77,11 +77,30 @@ pub(super) async fn observe(context: &Context) -> Result<Observation> {
 
 pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<()> {
     if context.is_adopted() {
-        return fill(context, &[Runtime::OnThisMachine], reporter).await;
+        let here = Runtime::OnThisMachine;
+        answers(context, &here, reporter).await?;
+        return fill(context, &[here], reporter).await;
     }
     context.settled_nodes().await;
     let runtimes = runtimes_that_can_pull(context, reporter).await?;
     fill(context, &runtimes, reporter).await
+}
+
+/// Waits for the runtime of a machine that may just have been started; the step's deadline, and what was last seen, end it.
+async fn answers(context: &Context, runtime: &Runtime, reporter: &StepReporter) -> Result<()> {
+    let mut pause = tokio::time::interval(PAUSE);
+    loop {
+        pause.tick().await;
+        let why = match runtime.finish(context, &[&CRICTL[..], &["info"]].concat(), QUESTION).await {
+            Ok(asked) if asked.status.success() => return Ok(()),
+            Ok(asked) => asked.tail(),
+            Err(error) => match failure::of(&error) {
+                Some(found) if found.id() == FailureId::CommandDeadline => found.summary().to_owned(),
+                _ => return Err(error),
+            },
+        };
+        reporter.waiting(format!("the container runtime of {} does not answer yet: {why}", runtime.node()));
+    }
 }
 
 fn in_containers(nodes: Vec<Container>) -> Vec<Runtime> {

@@ -187,7 +187,7 @@ pub(super) async fn broken(client: &Client, context: &Context) -> Failure {
 }
 
 /// Whether a pod is of one of our nodes: the namespace may have Clusters of the person's own.
-fn is_of(context: &Context, pod: &Pod) -> bool {
+pub(super) fn is_of(context: &Context, pod: &Pod) -> bool {
     let cluster = pod.labels().get(CLUSTER);
     context.node_names().iter().any(|node| cluster == Some(&Options::cluster_of(node)))
 }

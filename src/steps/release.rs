@@ -49,9 +49,14 @@ pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<
     let client = kubernetes::client(&context.places.kubeconfig).await?;
     super::operators::refuse_a_second(&client).await?;
     let found = context.helm().release(Options::RELEASE, &context.options.namespace).await?;
-    refuse_other_nodes(context, found.as_ref())?;
+    if context.is_adopted() && found.as_ref().is_some_and(|release| release.info.status == "uninstalling") {
+        // A run was ended while it made room: helm goes on with such a release in one direction only.
+        fewer::remove(context, &client, reporter).await?;
+    } else {
+        refuse_other_nodes(context, found.as_ref())?;
+    }
     // Only a release that was never complete has nothing to lose.
-    let was_complete = found.is_some_and(|release| release.info.status == "deployed" || release.version > 1);
+    let was_complete = kubernetes::was_complete(&client, &context.options.namespace, Options::RELEASE).await?;
     // The run's lock is ours, so a helm that is said to be at work was killed.
     if let Some(state) = kubernetes::give_up_pending(&client, &context.options.namespace, Options::RELEASE).await? {
         reporter.waiting(format!("the release was left {state} by a run that was ended; continuing from there"));

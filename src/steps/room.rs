@@ -4,6 +4,7 @@ use anyhow::Result;
 use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::api::{Api, ListParams};
 
+use super::nodes;
 use crate::adoption::{Adoption, Fit};
 use crate::context::Context;
 use crate::failure::{Failure, FailureId};
@@ -22,11 +23,14 @@ pub(super) fn observe(context: &Context) -> Observation {
 /// Decides.
 pub(super) async fn apply(context: &Context) -> Result<()> {
     let client = kubernetes::client(&context.places.kubeconfig).await?;
-    let (nodes, pods): (Api<Node>, Api<Pod>) = (Api::all(client.clone()), Api::all(client));
+    let (machines, pods): (Api<Node>, Api<Pod>) = (Api::all(client.clone()), Api::all(client));
     let everything = ListParams::default();
-    let asked = tokio::try_join!(nodes.list(&everything), pods.list(&everything));
-    let (nodes, pods) = asked.map_err(|error| kubernetes::refused("cannot see what the cluster can hold", &error))?;
-    let Some(room) = Room::of(&nodes.items, &pods.items) else {
+    let asked = tokio::try_join!(machines.list(&everything), pods.list(&everything));
+    let (machines, pods) =
+        asked.map_err(|error| kubernetes::refused("cannot see what the cluster can hold", &error))?;
+    // What our own nodes have, if they run already, they may keep.
+    let others: Vec<Pod> = pods.items.into_iter().filter(|pod| !nodes::is_of(context, pod)).collect();
+    let Some(room) = Room::of(&machines.items, &others) else {
         return Err(Failure::new(FailureId::NodeUnschedulable, "the cluster has no Kubernetes node").into());
     };
     let Some(fit) = fit(context.options.nodes, room) else {

@@ -47,16 +47,16 @@ pub(super) async fn observe(context: &Context, tool: Tool) -> Result<Observation
 
 pub(super) async fn apply(context: &Context, tool: Tool, reporter: &StepReporter) -> Result<()> {
     let file = context.tool_file(tool)?;
-    if context.is_adopted() {
-        move_aside(context, tool)?;
-    }
-    if !may_replace(context, tool)? {
+    if !context.is_adopted() && !may_replace(context, tool)? {
         let what = format!("{} is not a file of this program", context.tool_place(tool).display());
         return Err(Failure::new(FailureId::FileForeign, what).into());
     }
     let source = context.fetcher.fetch(&file.url, &file.sha256, reporter).await?;
     let store = context.fetcher.store().clone();
     let lock = store.lock(&file.sha256).await?;
+    if context.is_adopted() {
+        move_aside(context, tool)?;
+    }
     let (file, target, mark) = (file.clone(), context.tool_place(tool), mark(context, tool));
     // All in one piece of work, with the lock: it goes on when the run is cancelled meanwhile.
     heavy(move || {
@@ -169,6 +169,10 @@ fn move_aside(context: &Context, tool: Tool) -> Result<()> {
     if !path.exists() || may_replace(context, tool)? {
         return Ok(());
     }
-    let aside = context.places.bin.join(format!("{}.before-pgedge-bootstrap", tool.as_str()));
+    let named = |number: usize| {
+        let count = if number == 0 { String::new() } else { format!("-{number}") };
+        context.places.bin.join(format!("{}.before-pgedge-bootstrap{count}", tool.as_str()))
+    };
+    let aside = (0..).map(named).find(|aside| !aside.exists()).unwrap_or_else(|| named(0));
     fs_err::rename(&path, aside).map_err(crate::failure::from_io)
 }

@@ -41,6 +41,13 @@ pub(super) async fn make_room(
     let Some(fit) = context.fit() else { return Ok(()) };
     let because = format!("{FEWEST} nodes and not {}: {error}", fit.nodes);
     reporter.waiting(because.clone());
+    remove(context, client, reporter).await?;
+    room::remember(context, Fit { nodes: FEWEST, because, ..fit })
+}
+
+/// Removes the release, and returns when nothing of it is left.
+pub(super) async fn remove(context: &Context, client: &Client, reporter: &StepReporter) -> Result<()> {
+    reporter.waiting("helm removes the release");
     let namespace = context.options.namespace.as_str();
     context.helm().uninstall(Options::RELEASE, namespace, REMOVAL).await?;
     // A new node must not find the volume of the old one of its name while that is going.
@@ -48,7 +55,7 @@ pub(super) async fn make_room(
     kubernetes::until(pods, CLUSTER, none_of_release).await;
     let claims: Api<PersistentVolumeClaim> = Api::namespaced(client.clone(), namespace);
     kubernetes::until(claims, CLUSTER, none_of_release).await;
-    room::remember(context, Fit { nodes: FEWEST, because, ..fit })
+    Ok(())
 }
 
 /// CloudNativePG names what it makes for a Cluster after the Cluster.
