@@ -86,20 +86,21 @@ pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<
     fill(context, &runtimes, reporter).await
 }
 
-/// Waits for the runtime of a machine that may just have been started; the step's deadline, and what was last seen, end it.
+/// Waits for the runtime of a Kubernetes node that may just have been started; the step's deadline, and what was last seen,
+/// end it.
 async fn answers(context: &Context, runtime: &Runtime, reporter: &StepReporter) -> Result<()> {
     let mut pause = tokio::time::interval(PAUSE);
     loop {
         pause.tick().await;
-        let why = match runtime.finish(context, &[&CRICTL[..], &["info"]].concat(), QUESTION).await {
+        match runtime.finish(context, &[&CRICTL[..], &["info"]].concat(), QUESTION).await {
             Ok(asked) if asked.status.success() => return Ok(()),
-            Ok(asked) => asked.tail(),
+            Ok(_) => {}
             Err(error) => match failure::of(&error) {
-                Some(found) if found.id() == FailureId::CommandDeadline => found.summary().to_owned(),
+                Some(found) if found.id() == FailureId::CommandDeadline => {}
                 _ => return Err(error),
             },
-        };
-        reporter.waiting(format!("the container runtime of {} does not answer yet: {why}", runtime.node()));
+        }
+        reporter.waiting(format!("the container runtime of {} does not answer yet", runtime.node()));
     }
 }
 
@@ -123,13 +124,12 @@ async fn runtimes_that_can_pull(context: &Context, reporter: &StepReporter) -> R
                 reporter.waiting(why);
                 continue 'look;
             }
-            let asked = context.docker.try_exec(&node.name, &[&CRICTL[..], &["info"]].concat(), QUESTION).await?;
-            if !asked.status.success() {
-                reporter.waiting(format!("the container runtime of Kubernetes node {} does not answer yet", node.name));
-                continue 'look;
-            }
         }
-        return Ok(in_containers(nodes));
+        let runtimes = in_containers(nodes);
+        for runtime in &runtimes {
+            answers(context, runtime, reporter).await?;
+        }
+        return Ok(runtimes);
     }
 }
 

@@ -37,7 +37,7 @@ pub(super) fn places(arguments: &Up) -> Result<(Places, Option<Adoption>)> {
         None if arguments.killercoda => Some(Adoption { kubeconfig: kubeconfig(), bin: PathBuf::from(BIN), fit: None }),
         found => found,
     };
-    Ok(super::super::places_of(common, places, adoption))
+    Ok(crate::commands::places_of(common, places, adoption))
 }
 
 /// That of the machine's administrator, by the rules of kubectl; kubeadm's own where there is no other yet.

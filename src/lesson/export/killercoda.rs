@@ -27,7 +27,7 @@ pub(super) fn scenario(lesson: &Lesson) -> Vec<Exported> {
         let page = markdown(page, Delivery::Killercoda, exec);
         format!("{}\n", page.trim_end())
     };
-    let index = serde_json::to_string_pretty(&index(lesson)).unwrap_or_default() + "\n";
+    let index = format!("{:#}\n", index(lesson));
     let program = |path: String, text: &str| Exported { path: path.into(), text: text.to_owned(), is_program: true };
     let mut files = vec![
         Exported::page("index.json", index),

@@ -12,7 +12,7 @@ use super::{Exported, fenced, markdown};
 const RUN: &str = "pgedge-bootstrap.run";
 
 pub(super) fn contribution(lesson: &Lesson) -> Vec<Exported> {
-    let walkthrough = serde_json::to_string_pretty(&walkthrough(lesson)).unwrap_or_default() + "\n";
+    let walkthrough = format!("{:#}\n", walkthrough(lesson));
     let mut files = vec![Exported::page("walkthrough.json", walkthrough)];
     files.extend(lesson.steps.iter().map(|step| Exported::page(media(lesson, step), page(&step.page))));
     files
