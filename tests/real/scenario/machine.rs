@@ -177,6 +177,18 @@ nodes:
         (checked.code, format!("{}{}", checked.stdout, checked.stderr))
     }
 
+    /// Makes a check again until it ends with this code and these words.
+    pub(crate) fn verify_until_it_says(&self, script: &Path, wanted: i32, sentence: &str) {
+        let end = Instant::now() + Duration::from_secs(60);
+        loop {
+            let (code, words) = self.verify(script);
+            if code == wanted && words.contains(sentence) {
+                return;
+            }
+            assert!(Instant::now() < end, "the check never said {sentence:?}, but {code}: {words}");
+        }
+    }
+
     /// Runs a line as root of the machine, which must succeed, and returns what it prints.
     pub(crate) fn sh(&self, line: &str) -> String {
         let done = self.exec(&["bash", "-c", line]);
