@@ -32,6 +32,8 @@ pub(crate) enum Command {
     Up(Up),
     /// Install the four verified tools and nothing else
     Tools(Tools),
+    /// Fetch everything that can be had before there is a cluster: tools, manifests, chart, node image
+    Prefetch(Prefetch),
     /// Look at the steps without changing anything
     Verify(Verify),
     /// Prove that a write on any node is read on the others
@@ -66,7 +68,10 @@ pub(crate) struct Up {
     /// Use the cluster that this machine has, as in a Killercoda scenario: adopt it, and prepare it up to the operators
     #[arg(long, conflicts_with_all = ["local", "workers"])]
     pub(crate) killercoda: bool,
-    /// Stop after this stage [default: prove; with --killercoda operators]
+    /// Use a kind cluster in a Codespace or dev container: wait for its docker, and prepare the cluster up to the operators
+    #[arg(long, conflicts_with_all = ["local", "killercoda"])]
+    pub(crate) codespace: bool,
+    /// Stop after this stage [default: prove; with --codespace or --killercoda operators]
     #[arg(long, value_name = "STAGE")]
     pub(crate) until: Option<Stage>,
     /// Show the plan, and what of it holds already; change nothing
@@ -89,6 +94,15 @@ pub(crate) struct Tools {
     /// Write a page to FILE that shows where the time of the run went (HTML)
     #[arg(long, value_name = "FILE")]
     pub(crate) timings: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Prefetch {
+    /// This is a Codespace or dev container: wait for its docker
+    #[arg(long)]
+    pub(crate) codespace: bool,
     #[command(flatten)]
     pub(crate) common: Common,
 }

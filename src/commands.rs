@@ -8,6 +8,7 @@ mod finding;
 mod guide;
 mod last_run;
 mod lesson_check;
+mod prefetch;
 mod prove;
 mod run;
 mod status;
@@ -55,6 +56,7 @@ pub(crate) async fn run(cli: Cli, stop: &Stop) -> Result<Verdict> {
         // A run of the engine stops in order and says what it has left.
         Command::Up(arguments) => up::run(&arguments, stop).await,
         Command::Tools(arguments) => tools::run(&arguments, stop).await,
+        Command::Prefetch(arguments) => prefetch::run(&arguments, stop).await,
         Command::Prove(arguments) => prove::run(&arguments, stop).await,
         Command::Guide(arguments) => unless_stopped(stop, guide::run(&arguments)).await,
         Command::Values(arguments) => values::run(&arguments),
@@ -80,23 +82,30 @@ async fn unless_stopped(stop: &Stop, command: impl Future<Output = Result<Verdic
     }
 }
 
+/// What fits into the machine with four CPUs that the dev container asks for, and shows how pods are spread.
+const WORKERS_OF_CODESPACE: u8 = 3;
+
 /// The context of a command: what was typed, resolved.
 fn context(common: &Common, shape: Option<&Shape>) -> Result<Context> {
-    context_of(common, shape, places(common)?)
+    context_of(common, shape, places(common)?, false)
 }
 
-/// As [`context`], for who knows the places already.
+/// As [`context`], for who knows the places already. `codespace`: this is a Codespace or dev container, whose docker may
+/// be starting at this moment.
 fn context_of(
     common: &Common,
     shape: Option<&Shape>,
     (places, adoption): (Places, Option<Adoption>),
+    codespace: bool,
 ) -> Result<Context> {
     let provider = if adoption.is_some() { Provider::Adopted } else { Provider::Kind };
     let options = Options {
         provider,
         name: common.name.clone(),
         nodes: shape.and_then(|shape| shape.nodes).unwrap_or(3),
-        workers: shape.map_or(0, |shape| shape.workers),
+        workers: shape.and_then(|shape| shape.workers),
+        new_workers: if codespace { WORKERS_OF_CODESPACE } else { 0 },
+        docker_comes: codespace,
         namespace: shape.map_or_else(|| "default".to_owned(), |shape| shape.namespace.clone()),
         mirror: common.mirror.clone(),
         registry_mirrors: common.registry_mirror.clone(),
@@ -128,11 +137,22 @@ fn flag_of(name: &ClusterName) -> String {
 fn places(common: &Common) -> Result<(Places, Option<Adoption>)> {
     let places = Places::find(&common.name, common.bin_dir.clone())?;
     let adoption = Adoption::read(&places.state)?;
-    Ok(places_of(common, places, adoption))
+    // GitHub sets it in every shell of a Codespace.
+    let codespace = std::env::var_os("CODESPACES").is_some_and(|value| value == "true");
+    Ok(places_of(common, places, adoption, codespace))
 }
 
-fn places_of(common: &Common, places: Places, adoption: Option<Adoption>) -> (Places, Option<Adoption>) {
-    let mode = if adoption.is_some() { "--killercoda" } else { "--local" };
+fn places_of(
+    common: &Common,
+    places: Places,
+    adoption: Option<Adoption>,
+    codespace: bool,
+) -> (Places, Option<Adoption>) {
+    let mode = match (&adoption, codespace) {
+        (Some(_), _) => "--killercoda",
+        (None, true) => "--codespace",
+        (None, false) => "--local",
+    };
     crate::failure::name_the_run(mode, cluster_flag(common));
     let bin_was_named = common.bin_dir.is_some();
     let places = match &adoption {

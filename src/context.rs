@@ -31,9 +31,9 @@ pub(crate) struct Context {
     /// What an adopted cluster has room for, once that is known. It may turn out to be less.
     fit: RwLock<Option<Fit>>,
     node_image: OnceLock<NodeImagePin>,
-    /// Whether the Kubernetes nodes that docker shows are those that this run goes on with: not so as long as those of an
-    /// unfinished cluster may be removed.
-    settled: watch::Sender<bool>,
+    /// How many Kubernetes nodes there are to be, once those that docker shows are those that this run goes on with: not
+    /// so as long as those of an unfinished cluster may be removed.
+    settled: watch::Sender<Option<usize>>,
 }
 
 impl Context {
@@ -51,7 +51,7 @@ impl Context {
             proof: OnceLock::new(),
             fit: RwLock::default(),
             node_image: OnceLock::new(),
-            settled: watch::Sender::new(false),
+            settled: watch::Sender::new(None),
         })
     }
 
@@ -112,19 +112,23 @@ impl Context {
         Helm::new(self.tool_path(Tool::Helm), self.places.kubeconfig.clone(), self.places.cache.join("helm"))
     }
 
-    /// From now on the Kubernetes nodes stay.
-    pub(crate) fn settle_nodes(&self) {
-        self.settled.send_replace(true);
+    /// From now on the Kubernetes nodes stay, and there are this many when all have started.
+    pub(crate) fn settle_nodes(&self, number: usize) {
+        self.settled.send_replace(Some(number));
     }
 
     pub(crate) fn nodes_are_settled(&self) -> bool {
-        *self.settled.borrow()
+        self.settled.borrow().is_some()
     }
 
-    /// Returns when the Kubernetes nodes stay.
-    pub(crate) async fn settled_nodes(&self) {
-        // The sender lives in `self`, so the wait ends by its condition alone.
-        let _ = self.settled.subscribe().wait_for(|settled| *settled).await;
+    /// Returns when the Kubernetes nodes stay: how many there are to be.
+    ///
+    /// # Errors
+    /// None that happens: the sender lives in `self`, so the wait ends by its condition alone.
+    pub(crate) async fn settled_nodes(&self) -> Result<usize> {
+        let mut settled = self.settled.subscribe();
+        let number = *settled.wait_for(Option::is_some).await?;
+        number.context("the Kubernetes nodes are not settled")
     }
 
     /// The newest pinned node image that this host can run.

@@ -115,6 +115,8 @@ failures! {
         "install docker (https://docs.docker.com/engine/install/) and run this again"
     DockerNotRunning "docker-not-running"
         "start docker and run this again; `docker info` shows whether it answers"
+    DockerForbidden "docker-forbidden"
+        "join docker's group (`sudo usermod -aG docker $USER`, then log in again), or use sudo"
     DiskFull "disk-full"
         "free some space and run this again: what is already there is kept and used"
     DirectoryNotWritable "directory-not-writable"

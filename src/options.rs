@@ -31,8 +31,12 @@ pub(crate) struct Options {
     pub(crate) name: ClusterName,
     /// pgEdge nodes, 2 to 9, as they were asked for: an adopted cluster may have room for fewer (`Context::nodes`).
     pub(crate) nodes: u8,
-    /// Kubernetes nodes beside the control plane.
-    pub(crate) workers: u8,
+    /// Kubernetes nodes beside the control plane, if a number was asked for: a cluster that is there keeps those it has.
+    pub(crate) workers: Option<u8>,
+    /// Those of a cluster that is made, if no number was asked for.
+    pub(crate) new_workers: u8,
+    /// Docker is being started by somebody else at this moment, as in a dev container: it is waited for.
+    pub(crate) docker_comes: bool,
     pub(crate) namespace: String,
     pub(crate) mirror: Option<String>,
     pub(crate) registry_mirrors: Vec<RegistryMirror>,

@@ -58,6 +58,18 @@ impl Plan {
         Self { steps }
     }
 
+    /// What can be had before there is a cluster. What runs in it comes later: its nodes pull that themselves.
+    pub(crate) fn prefetch() -> Self {
+        let mut steps = Self::whole();
+        steps.retain(|step| {
+            matches!(
+                step.id,
+                StepId::Docker | StepId::Tool(_) | StepId::Manifest(_) | StepId::Chart | StepId::NodeImage
+            )
+        });
+        Self { steps }
+    }
+
     /// The proof alone, of what is there.
     pub(crate) fn proof() -> Self {
         Self { steps: vec![Step::new(StepId::Proof)] }
@@ -216,7 +228,7 @@ mod tests {
 
     #[test]
     fn a_shorter_plan_waits_for_nothing_that_is_not_in_it() {
-        for plan in [Plan::tools(), Plan::until(Provider::Kind, Stage::Tools), Plan::proof()] {
+        for plan in [Plan::tools(), Plan::prefetch(), Plan::until(Provider::Kind, Stage::Tools), Plan::proof()] {
             let planned: BTreeSet<StepId> = plan.steps().map(|step| step.id).collect();
             for step in plan.described() {
                 assert!(step.needs.iter().chain(&step.yields_to).all(|other| planned.contains(other)), "{}", step.id);

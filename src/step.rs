@@ -178,10 +178,10 @@ impl StepId {
     /// Steps that move bytes have the long ones: a slow link is not a fault.
     pub(crate) fn deadline(self) -> Duration {
         let minutes = match self {
-            Self::Docker | Self::Room => 1,
+            Self::Room => 1,
             Self::Tool(_) | Self::Manifest(_) | Self::Chart => 20,
             Self::NodeImage | Self::Images => 30,
-            Self::Operator(_) | Self::Replication => 5,
+            Self::Docker | Self::Operator(_) | Self::Replication => 5,
             Self::Api | Self::Cluster => 10,
             Self::Release | Self::Nodes => 15,
             Self::Proof => 2,

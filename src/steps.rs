@@ -53,8 +53,7 @@ impl World for Context {
         #[cfg(debug_assertions)]
         break_down_if_told(step);
         match step {
-            // Nothing here starts an engine: observing it is all, and what is missing has ended the run already.
-            StepId::Docker => Ok(()),
+            StepId::Docker => host::apply(self, reporter).await,
             StepId::Tool(tool) => tools::apply(self, tool, reporter).await,
             StepId::NodeImage => node_image::apply(self, reporter).await,
             StepId::Manifest(operator) => operators::fetch_manifest(self, operator, reporter).await,

@@ -12,9 +12,9 @@ pub(crate) struct Shape {
     /// pgEdge nodes [default: 3, or as many as an adopted cluster has room for]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u8).range(2..=9))]
     pub(crate) nodes: Option<u8>,
-    /// Kubernetes nodes beside the control plane
-    #[arg(long, value_name = "NUMBER", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=9))]
-    pub(crate) workers: u8,
+    /// Kubernetes nodes beside the control plane [default: those that the cluster has; a new one gets none, with --codespace 3]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u8).range(0..=9))]
+    pub(crate) workers: Option<u8>,
     /// The namespace of the pgEdge release
     #[arg(long, value_name = "NAMESPACE", default_value = "default", value_parser = parse_namespace)]
     pub(crate) namespace: String,

@@ -22,12 +22,12 @@ pub(super) async fn run(arguments: &Up, stop: &Stop) -> Result<Verdict> {
     let page = arguments.timings.as_deref().map(ui::timeline).transpose()?;
     let (places, adoption) = adopt::places(arguments)?;
     let provider = if adoption.is_some() { Provider::Adopted } else { Provider::Kind };
-    let until = arguments.until.unwrap_or(match provider {
-        Provider::Kind => Stage::Prove,
-        Provider::Adopted => Stage::Operators,
-    });
+    // Who is given a machine with a lesson deploys pgEdge by hand.
+    let is_lesson = arguments.codespace || provider == Provider::Adopted;
+    let until = arguments.until.unwrap_or(if is_lesson { Stage::Operators } else { Stage::Prove });
     let plan = Plan::until(provider, until);
-    let context = Arc::new(super::context_of(common, Some(&arguments.shape), (places, adoption.clone()))?);
+    let places = (places, adoption.clone());
+    let context = Arc::new(super::context_of(common, Some(&arguments.shape), places, arguments.codespace)?);
     if arguments.dry_run {
         return super::dry_run::run(&context, &plan, common.output).await;
     }

@@ -38,7 +38,7 @@ pub(super) async fn observe(context: &Context) -> Result<Observation> {
 
 pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<()> {
     if !context.is_adopted() {
-        context.settled_nodes().await;
+        context.settled_nodes().await?;
     }
     let mut pause = tokio::time::interval(PAUSE);
     loop {

@@ -48,17 +48,8 @@ pub(super) fn may_be_removed(context: &Context) -> bool {
 }
 
 pub(super) async fn observe(context: &Context) -> Result<Observation> {
-    let observation = look(context).await?;
-    // What is all right stays, and so does what only has to be waited for.
-    if matches!(observation, Observation::Done(_) | Observation::Waiting(_)) {
-        context.settle_nodes();
-    }
-    Ok(observation)
-}
-
-async fn look(context: &Context) -> Result<Observation> {
     if context.is_adopted() {
-        return Ok(look_inside(context)
+        return Ok(look_inside(context, 1)
             .await
             .map_or_else(Observation::Waiting, |found| Observation::Done(found.in_words())));
     }
@@ -66,11 +57,12 @@ async fn look(context: &Context) -> Result<Observation> {
     if containers.is_empty() {
         return Ok(Observation::Missing(format!("there is no cluster {:?}", context.options.name.as_str())));
     }
-    let wanted = usize::from(context.options.workers) + 1;
     if context.places.unfinished.exists() {
         return Ok(Observation::Wrong("it was never finished".to_owned()));
     }
-    if containers.len() != wanted {
+    if let Some(wanted) = context.options.workers.map(|workers| usize::from(workers) + 1)
+        && containers.len() != wanted
+    {
         let what = format!("the cluster has {} Kubernetes nodes, not {wanted}", containers.len());
         let hint = format!("give --workers {}, or another --name", containers.len() - 1);
         return Err(Failure::new(FailureId::ShapeDiffers, what).hint(hint).into());
@@ -81,7 +73,9 @@ async fn look(context: &Context) -> Result<Observation> {
     if !context.places.kubeconfig.exists() {
         return Ok(Observation::Wrong("its kubeconfig is not here".to_owned()));
     }
-    match look_inside(context).await {
+    // What is all right stays, and so does what only has to be waited for.
+    context.settle_nodes(containers.len());
+    match look_inside(context, containers.len()).await {
         Ok(found) => {
             for container in &containers {
                 if let Some(why) = registries::differ(context, container).await? {
@@ -107,20 +101,19 @@ impl Usable {
     }
 }
 
-/// The cluster, or what it lacks. An API server that hangs lacks an answer.
-async fn look_inside(context: &Context) -> Result<Usable, String> {
-    let look = tokio::time::timeout(ANSWER, look_without_limit(context)).await;
+/// The cluster with so many Kubernetes nodes, or what it lacks. An API server that hangs lacks an answer.
+async fn look_inside(context: &Context, wanted: usize) -> Result<Usable, String> {
+    let look = tokio::time::timeout(ANSWER, look_without_limit(context, wanted)).await;
     look.unwrap_or_else(|_| Err(format!("the Kubernetes API does not answer within {} s", ANSWER.as_secs())))
 }
 
-async fn look_without_limit(context: &Context) -> Result<Usable, String> {
+async fn look_without_limit(context: &Context, wanted: usize) -> Result<Usable, String> {
     let client = kubernetes::client(&context.places.kubeconfig).await.map_err(|error| format!("{error:#}"))?;
     let nodes: Api<Node> = Api::all(client.clone());
     let nodes = nodes
         .list(&ListParams::default())
         .await
         .map_err(|error| format!("the Kubernetes API does not answer: {}", kubernetes::words(&error)))?;
-    let wanted = if context.is_adopted() { 1 } else { usize::from(context.options.workers) + 1 };
     if nodes.items.len() < wanted {
         return Err(format!("{} of {wanted} Kubernetes nodes have joined", nodes.items.len()));
     }
@@ -147,7 +140,7 @@ async fn look_without_limit(context: &Context) -> Result<Usable, String> {
 
 pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<()> {
     if context.is_adopted() {
-        return ready_within(context, PATIENCE_WITH_ADOPTED, reporter).await.map_err(|why| not_ready(context, &why));
+        return ready_within(context, 1, PATIENCE_WITH_ADOPTED, reporter).await.map_err(|why| not_ready(context, &why));
     }
     let containers = containers(context).await?;
     let unfinished = context.places.unfinished.exists();
@@ -160,8 +153,9 @@ pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<
         context.docker.remove(&containers).await?;
     }
     create(context, reporter).await?;
-    registries::write(context, &self::containers(context).await?).await?;
-    ready_within(context, PATIENCE, reporter).await.map_err(|why| not_ready(context, &why))?;
+    let containers = self::containers(context).await?;
+    registries::write(context, &containers).await?;
+    ready_within(context, containers.len(), PATIENCE, reporter).await.map_err(|why| not_ready(context, &why))?;
     let client = kubernetes::client(&context.places.kubeconfig).await?;
     services_work(&client, reporter).await;
     services::restart_what_crashed(&client).await?;
@@ -170,24 +164,29 @@ pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<
 
 /// Brings an existing cluster back. It may hold data, so one that does not come back is an error and is never removed.
 async fn revive(context: &Context, containers: &[Container], reporter: &StepReporter) -> Result<()> {
-    context.settle_nodes();
+    context.settle_nodes(containers.len());
     if containers.iter().any(|container| !container.is_running()) {
         reporter.waiting("starting the stopped Kubernetes nodes");
         context.docker.start(containers).await?;
     }
     // Lost, or cut short: kind can tell it again.
     api::ensure_kubeconfig(context).await?.map_err(|why| not_ready(context, &why))?;
-    ready_within(context, PATIENCE, reporter).await.map_err(|why| not_ready(context, &why))
+    ready_within(context, containers.len(), PATIENCE, reporter).await.map_err(|why| not_ready(context, &why))
 }
 
-/// Waits until the cluster can be used. Asks every half second, because an API server that is not there yet cannot be
+/// Waits until the cluster with so many Kubernetes nodes can be used. Asks every half second, because an API server that is not there yet cannot be
 /// watched.
-async fn ready_within(context: &Context, patience: Duration, reporter: &StepReporter) -> Result<(), String> {
+async fn ready_within(
+    context: &Context,
+    nodes: usize,
+    patience: Duration,
+    reporter: &StepReporter,
+) -> Result<(), String> {
     let end = Instant::now() + patience;
     let mut pause = tokio::time::interval(Duration::from_millis(500));
     loop {
         pause.tick().await;
-        match look_inside(context).await {
+        match look_inside(context, nodes).await {
             Ok(_) => return Ok(()),
             Err(why) if Instant::now() >= end => return Err(why),
             Err(why) => reporter.waiting(why),

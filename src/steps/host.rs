@@ -1,11 +1,13 @@
 //! The machine: docker answers, and there is room.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
 use crate::context::Context;
-use crate::failure::{Failure, FailureId};
+use crate::event::StepReporter;
+use crate::failure::{self, Failure, FailureId};
 use crate::step::Observation;
 
 /// Node image, container images and three small databases take about this much; with less the kubelet starts to evict.
@@ -13,8 +15,17 @@ const ROOM: u64 = 5 << 30;
 
 const GIB: f64 = (1_u64 << 30) as f64;
 
+/// How long a docker that is being started is waited for. In dev containers it took up to a minute, with five attempts.
+const START: Duration = Duration::from_secs(3 * 60);
+
+/// Between two questions: an engine that is not there yet tells nobody when it comes.
+const PAUSE: Duration = Duration::from_millis(500);
+
 pub(super) async fn observe(context: &Context) -> Result<Observation> {
-    let info = context.docker.info().await?;
+    let info = match context.docker.info().await {
+        Ok(info) => info,
+        Err(error) => return Ok(Observation::Waiting(comes(context, &error).ok_or(error)?)),
+    };
     // An engine on another machine has its directory there.
     let root = Path::new(&info.docker_root_dir);
     if let Ok(statistics) = rustix::fs::statvfs(root) {
@@ -39,4 +50,26 @@ pub(super) async fn observe(context: &Context) -> Result<Observation> {
         info.mem_total as f64 / GIB,
         info.cgroup_version
     )))
+}
+
+/// Waits for a docker that somebody else is starting; nothing here starts an engine. Every other absence of it has ended
+/// the run already, when it was looked at.
+pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<()> {
+    let began = Instant::now();
+    let mut pause = tokio::time::interval(PAUSE);
+    loop {
+        pause.tick().await;
+        let Err(error) = context.docker.info().await else { return Ok(()) };
+        match comes(context, &error) {
+            Some(why) if began.elapsed() < START => reporter.waiting(why),
+            _ => return Err(error),
+        }
+    }
+}
+
+/// What there is to say while docker is waited for, if it may still come.
+fn comes(context: &Context, error: &anyhow::Error) -> Option<String> {
+    let found = failure::of(error).filter(|found| found.id() == FailureId::DockerNotRunning)?;
+    let seen = found.seen().first().map_or("", String::as_str);
+    context.options.docker_comes.then(|| format!("docker does not answer yet: {seen}"))
 }

@@ -81,7 +81,6 @@ pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<
         answers(context, &here, reporter).await?;
         return fill(context, &[here], reporter).await;
     }
-    context.settled_nodes().await;
     let runtimes = runtimes_that_can_pull(context, reporter).await?;
     fill(context, &runtimes, reporter).await
 }
@@ -108,9 +107,9 @@ fn in_containers(nodes: Vec<Container>) -> Vec<Runtime> {
     nodes.into_iter().map(|node| Runtime::InContainer(node.name)).collect()
 }
 
-/// Waits until all Kubernetes nodes run, know their mirrors, and have a container runtime that answers.
+/// Waits until all Kubernetes nodes are there to stay, run, know their mirrors, and have a container runtime that answers.
 async fn runtimes_that_can_pull(context: &Context, reporter: &StepReporter) -> Result<Vec<Runtime>> {
-    let wanted = usize::from(context.options.workers) + 1;
+    let wanted = context.settled_nodes().await?;
     let mut pause = tokio::time::interval(PAUSE);
     'look: loop {
         pause.tick().await;

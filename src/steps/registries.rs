@@ -78,12 +78,12 @@ pub(super) async fn write(context: &Context, containers: &[Container]) -> Result
     Ok(())
 }
 
-/// Writes the mirrors into each Kubernetes node as soon as kind has started it, long before kind is done: what pulls
+/// Writes the mirrors into each of so many Kubernetes nodes as soon as kind has started it, long before kind is done: what pulls
 /// early needs them. Never returns; what could not be written is written again, and told, when kind is done.
-pub(super) async fn write_as_nodes_start(context: &Context) -> std::convert::Infallible {
+pub(super) async fn write_as_nodes_start(context: &Context, number: usize) -> std::convert::Infallible {
     let mut done = BTreeSet::new();
     let mut pause = tokio::time::interval(PAUSE);
-    while !context.options.registry_mirrors.is_empty() && done.len() <= usize::from(context.options.workers) {
+    while !context.options.registry_mirrors.is_empty() && done.len() < number {
         pause.tick().await;
         let nodes = super::cluster::containers(context).await.unwrap_or_default();
         for node in nodes.into_iter().filter(Container::is_running) {

@@ -62,7 +62,7 @@ impl Docker {
     }
 
     /// # Errors
-    /// [`FailureId::DockerMissing`] or [`FailureId::DockerNotRunning`].
+    /// [`FailureId::DockerMissing`], [`FailureId::DockerForbidden`] or [`FailureId::DockerNotRunning`].
     pub(crate) async fn info(&self) -> Result<Info> {
         let asked = docker(QUESTION).args(["info", "--format", "{{json .}}"]).finish().await.map_err(told_apart)?;
         let answer: serde_json::Value = serde_json::from_slice(&asked.stdout).unwrap_or_default();
@@ -219,11 +219,11 @@ fn docker(deadline: Duration) -> Command {
 }
 
 fn not_running(seen: &str) -> anyhow::Error {
-    let failure = Failure::new(FailureId::DockerNotRunning, "docker does not answer").evidence(seen);
+    // docker tells them apart by words alone.
     if seen.contains("permission denied") {
-        return failure.hint("you may not use docker: join its group (`sudo usermod -aG docker $USER`, then log in again), or use sudo").into();
+        return Failure::new(FailureId::DockerForbidden, "you may not use docker").evidence(seen).into();
     }
-    failure.into()
+    Failure::new(FailureId::DockerNotRunning, "docker does not answer").evidence(seen).into()
 }
 
 /// A docker that is not installed is another failure than a command that fails.

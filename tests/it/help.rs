@@ -24,6 +24,7 @@ fn help_names_every_command() {
     for command in [
         "up",
         "tools",
+        "prefetch",
         "verify",
         "prove",
         "status",
@@ -52,6 +53,7 @@ fn what_is_misspelt_is_a_usage_error() {
         &["--local", "--name", "../x"],
         &["--local", "--nodes", "1"],
         &["verify", "proof"],
+        &["--codespace", "--killercoda"],
     ] {
         let ran = Home::new().run(arguments);
         assert_eq!(ran.code, 2, "{arguments:?}: {}", ran.stderr);

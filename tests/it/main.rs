@@ -4,6 +4,7 @@
 
 // The house: who imports whom, and what may not be in the tree.
 mod adoption;
+mod codespace;
 mod floors;
 mod guide;
 mod killercoda;

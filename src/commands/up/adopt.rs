@@ -28,7 +28,7 @@ pub(super) fn places(arguments: &Up) -> Result<(Places, Option<Adoption>)> {
         Failure::new(FailureId::ShapeDiffers, what).hint(format!("give {flag}, or another --name"))
     };
     let adoption = match found {
-        Some(_) if arguments.local || arguments.shape.workers > 0 => {
+        Some(_) if arguments.local || arguments.codespace || arguments.shape.workers.is_some() => {
             return Err(differs(format!("the cluster {name:?} was adopted, not made by kind"), "--killercoda").into());
         }
         None if arguments.killercoda && places.engine.exists() => {
@@ -37,7 +37,7 @@ pub(super) fn places(arguments: &Up) -> Result<(Places, Option<Adoption>)> {
         None if arguments.killercoda => Some(Adoption { kubeconfig: kubeconfig(), bin: PathBuf::from(BIN), fit: None }),
         found => found,
     };
-    Ok(crate::commands::places_of(common, places, adoption))
+    Ok(crate::commands::places_of(common, places, adoption, arguments.codespace))
 }
 
 /// That of the machine's administrator, by the rules of kubectl; kubeadm's own where there is no other yet.

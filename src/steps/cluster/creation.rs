@@ -41,19 +41,16 @@ pub(super) async fn create(context: &Context, reporter: &StepReporter) -> Result
     if !late.is_empty() {
         context.docker.remove(&late).await?;
     }
-    context.settle_nodes();
+    let workers = context.options.workers.unwrap_or(context.options.new_workers);
+    let number = usize::from(workers) + 1;
+    context.settle_nodes(number);
     reporter.waiting("kind creates the Kubernetes nodes");
-    let new = NewCluster {
-        name,
-        image: &image,
-        network: &network,
-        workers: context.options.workers,
-        kubeconfig: &scratch.path().join("kubeconfig"),
-    };
+    let new =
+        NewCluster { name, image: &image, network: &network, workers, kubeconfig: &scratch.path().join("kubeconfig") };
     let kind = context.kind();
     let created = tokio::select! {
         created = kind.create(&new, CREATION) => created?,
-        never = registries::write_as_nodes_start(context) => match never {},
+        never = registries::write_as_nodes_start(context, number) => match never {},
     };
     if created.status.success() {
         return api::ensure_kubeconfig(context).await?.map_err(|why| not_ready(context, &why));
