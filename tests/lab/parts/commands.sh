@@ -41,6 +41,27 @@ export_line() {
   if [[ $2 =~ ^[A-Za-z0-9_./:=,@+-]+$ ]]; then echo "export $1=$2"; else echo "export $1=${2@Q}"; fi
 }
 
+# An image of the engine, with the lab's authority among those that it trusts, as a company's base image has its own.
+command_dev_container() {
+  local root name=lab/dev-container context
+  take_lock
+  read_pieces
+  root=${piece_folders[dev-container]}
+  if [ ! -d "$root" ] || [ ! -e "$mirror_folder/ca.pem" ]; then
+    fail "the lab is not up" "$0 up"
+  fi
+  if ! engine image inspect "$name:${root##*-}" > /dev/null 2>&1; then
+    say "importing $name"
+    tar --create --directory "$root" . | engine import - "$name:${root##*-}" > /dev/null
+  fi
+  context=$(mktemp --directory)
+  cp "$mirror_folder/ca.pem" "$context/lab.crt"
+  printf '%s\n' "FROM $name:${root##*-}" "COPY lab.crt /usr/local/share/ca-certificates/" "RUN update-ca-certificates" > "$context/Dockerfile"
+  engine build --quiet --tag "$name:latest" "$context" > /dev/null
+  rm -rf "$context"
+  echo "$name:latest"
+}
+
 command_status() {
   local missing name gateway
   read_pieces

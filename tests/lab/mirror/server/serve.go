@@ -32,7 +32,11 @@ func serve(ctx context.Context, home place, filesAddresses, registryAddresses []
 	if err := os.MkdirAll(home.files(), 0o755); err != nil {
 		return err
 	}
-	identity, err := ensureCertificates(home)
+	hosts, err := hostsOf(filesAddresses)
+	if err != nil {
+		return err
+	}
+	identity, err := ensureCertificates(home, hosts)
 	if err != nil {
 		return fmt.Errorf("cannot make the mirror's certificates: %w", err)
 	}

@@ -223,19 +223,32 @@ func TestEachRequestLeavesALine(t *testing.T) {
 
 func TestCertificatesAreMadeOnce(t *testing.T) {
 	home := place(t.TempDir())
-	first, err := ensureCertificates(home)
+	hosts, err := hostsOf([]string{"127.0.0.1:18443", "10.0.0.1:18443"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := ensureCertificates(home)
+	first, err := ensureCertificates(home, hosts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, host := range []string{"127.0.0.1", "::1", "10.0.0.1", "localhost"} {
+		if err := first.Leaf.VerifyHostname(host); err != nil {
+			t.Error(err)
+		}
+	}
+	second, err := ensureCertificates(home, hosts[:2])
 	if err != nil || !bytes.Equal(first.Certificate[0], second.Certificate[0]) {
 		t.Errorf("made twice: %v", err)
 	}
 	if err := os.Remove(home.authority()); err != nil {
 		t.Fatal(err)
 	}
-	third, err := ensureCertificates(home)
+	third, err := ensureCertificates(home, hosts[:2])
 	if err != nil || bytes.Equal(first.Certificate[0], third.Certificate[0]) {
 		t.Errorf("not made anew without an authority: %v", err)
+	}
+	fourth, err := ensureCertificates(home, hosts)
+	if err != nil || fourth.Leaf.VerifyHostname("10.0.0.1") != nil {
+		t.Errorf("not made anew for another host: %v", err)
 	}
 }
