@@ -4,6 +4,7 @@
 mod browser;
 mod server;
 mod terminal;
+mod upstream;
 mod world;
 
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use std::process::{Command, Output};
 pub(crate) use browser::Browser;
 pub(crate) use server::{Behaviour, Server};
 pub(crate) use terminal::Terminal;
+pub(crate) use upstream::{images, manifest_path, path, tag};
 pub(crate) use world::{TOOLS, World, program, sum};
 
 /// A HOME that is removed again.
@@ -43,16 +45,21 @@ impl Home {
         self.path().join(".cache/pgedge-bootstrap")
     }
 
-    /// A docker of the test's own, before any that this machine has: a shell script. What a test says of docker must
-    /// not depend on whether one is installed here, or runs.
+    /// A docker of the test's own, before any that this machine has. What a test says of docker must not depend on
+    /// whether one is installed here, or runs.
     pub(crate) fn docker(&self, script: &str) {
-        std::fs::create_dir_all(self.programs()).unwrap();
-        let docker = self.programs().join("docker");
-        std::fs::write(&docker, format!("#!/bin/sh\n{script}\n")).unwrap();
-        std::fs::set_permissions(&docker, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        self.program("docker", script);
     }
 
-    fn programs(&self) -> PathBuf {
+    /// A program of the test's own, before any that this machine has: a shell script.
+    pub(crate) fn program(&self, name: &str, script: &str) {
+        std::fs::create_dir_all(self.programs()).unwrap();
+        let program = self.programs().join(name);
+        std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    }
+
+    pub(crate) fn programs(&self) -> PathBuf {
         self.path().join("programs")
     }
 
