@@ -52,6 +52,11 @@ impl Asker {
         })
     }
 
+    /// Where a question about `url` goes: there or to the mirror, without credentials.
+    pub(crate) fn place(&self, url: &str) -> String {
+        shown(&self.mirror.address_of(url))
+    }
+
     /// The small text at `url`, or at its mirror.
     ///
     /// # Errors

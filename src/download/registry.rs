@@ -156,7 +156,7 @@ impl Registry {
         let challenges = headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
         let challenge = challenges.filter_map(Challenge::bearer).next();
         let challenge = challenge.ok_or_else(|| no_registry(address, "it wants a login"))?;
-        let scope = challenge.scope.unwrap_or_else(|| format!("repository:{}:pull", image.path()));
+        let scope = scope_of(challenge.scope, image);
         let mut realm = reqwest::Url::parse(&challenge.realm)
             .map_err(|error| no_registry(address, &format!("its tokens are at {:?}: {error}", challenge.realm)))?;
         if let Some(service) = &challenge.service {
@@ -173,6 +173,13 @@ impl Registry {
         let token = answer.token.or(answer.access_token);
         token.ok_or_else(|| no_registry(address, &format!("{} gave no token", shown(&challenge.realm))))
     }
+}
+
+/// What the token is to be good for: what the registry asks for, unless that is an example, as ghcr.io's
+/// `repository:user/image:pull` is.
+fn scope_of(asked: Option<String>, image: &ImageName) -> String {
+    let asked = asked.filter(|scope| scope.contains(image.path()));
+    asked.unwrap_or_else(|| format!("repository:{}:pull", image.path()))
 }
 
 fn digest_of(manifest: &[u8]) -> Digest {
@@ -202,6 +209,15 @@ mod tests {
         assert_eq!(of("docker.io/kindest/node:1"), "https://registry-1.docker.io/v2/kindest/node/manifests/1");
         assert_eq!(of("docker.io/alpine:1"), "https://registry-1.docker.io/v2/library/alpine/manifests/1");
         assert_eq!(of("quay.io/a/b:1"), "https://quay.io/v2/a/b/manifests/1");
+    }
+
+    #[test]
+    fn a_token_is_for_the_repository_of_the_image() {
+        let image = serde_json::from_value("ghcr.io/a/b:1".into()).unwrap();
+        let of = |asked: Option<&str>| scope_of(asked.map(str::to_owned), &image);
+        assert_eq!(of(None), "repository:a/b:pull");
+        assert_eq!(of(Some("repository:user/image:pull")), "repository:a/b:pull");
+        assert_eq!(of(Some("repository:cache/a/b:pull")), "repository:cache/a/b:pull");
     }
 
     #[test]

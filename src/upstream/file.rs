@@ -42,7 +42,7 @@ pub(super) async fn compare(
             return Ok(());
         }
     };
-    finding.evidence.push(format!("{url} has sha256 {found}"));
+    finding.evidence.push(format!("{} has sha256 {found}", upstream.asker.place(url)));
     match &listed {
         Some((_, sum)) if *sum != found => {
             finding.verdict = Verdict::Unknown;
@@ -67,6 +67,7 @@ async fn listed(upstream: &Upstream, list: &str, url: &str, finding: &mut Findin
             return Ok(None);
         }
     };
+    let list = upstream.asker.place(list);
     match sums::sum_of(&text, name).map_err(|error| error.context(format!("{list} is no list of sums")))? {
         Some(sum) => {
             finding.evidence.push(format!("{list} says sha256 {sum}"));

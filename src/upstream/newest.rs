@@ -53,7 +53,7 @@ impl Release {
 
 pub(super) async fn of(asker: &Asker, release: Release) -> Newest {
     let (newest, evidence) = match said(asker, &release).await {
-        Ok(version) => (Some(version), vec![release.url().to_owned()]),
+        Ok(version) => (Some(version), vec![asker.place(release.url())]),
         Err(error) => (None, words_of(&error)),
     };
     let is_newer = match (newest.as_deref().and_then(numbers), numbers(&release.pinned)) {

@@ -104,7 +104,7 @@ pub(super) fn tool(tool: Tool, version: &str, url: &str) -> Publication {
         // `checksum` of <https://github.com/cloudnative-pg/cloudnative-pg/blob/main/.goreleaser.yml>: one list for all.
         Tool::KubectlCnpg => (
             format!("{folder}/cnpg-{version}-checksums.txt"),
-            FileSigner::Nobody("CloudNativePG does not publish the key of its signatures of programs"),
+            FileSigner::Nobody("CloudNativePG names no key for its signatures of programs"),
         ),
     };
     Publication { sums: Some(sums), signer }

@@ -89,7 +89,8 @@ mod tests {
     fn the_line_of_another_file_is_not_taken() {
         let list = format!("{}  kind-linux-arm64\n{}  not-kind-linux-amd64\n", sum("a"), sum("b"));
         assert_eq!(found(&list), None);
-        let list = format!("{list}{}  kind-linux-amd64\n{}  kind-linux-amd64.sig\n", sum("c"), sum("d"));
+        // CloudNativePG lists the inventory of each archive beside it, under a longer name.
+        let list = format!("{}  kind-linux-amd64.sbom.json\n{list}{}  kind-linux-amd64\n", sum("d"), sum("c"));
         assert_eq!(found(&list), Some(sum("c")));
     }
 

@@ -16,6 +16,7 @@ mod downloads;
 mod failures;
 mod pins;
 // What upstream says of the pins, and who signed it.
+mod refresh;
 mod signatures;
 mod upstream;
 

@@ -4,7 +4,7 @@
 mod browser;
 mod server;
 mod terminal;
-mod upstream;
+pub(crate) mod upstream;
 mod world;
 
 use std::path::{Path, PathBuf};
@@ -13,7 +13,6 @@ use std::process::{Command, Output};
 pub(crate) use browser::Browser;
 pub(crate) use server::{Behaviour, Server};
 pub(crate) use terminal::Terminal;
-pub(crate) use upstream::{images, manifest_path, path, tag};
 pub(crate) use world::{TOOLS, World, program, sum};
 
 /// A HOME that is removed again.

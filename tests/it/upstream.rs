@@ -1,53 +1,13 @@
 //! `pins check`: what upstream says of the pins, one way of changing at a time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::support::{Behaviour, Ran, World, images, manifest_path, path, sum, tag};
-
-const KIND: &str = "/tools/kind/platforms/linux~1amd64/sha256";
-
-/// The verdict of each pin, by its place in the file.
-fn verdicts(ran: &Ran) -> BTreeMap<String, String> {
-    let text = |value: &Value| value.as_str().unwrap().to_owned();
-    document(ran)["pins"].as_array().unwrap().iter().map(|pin| (text(&pin["pointer"]), text(&pin["verdict"]))).collect()
-}
-
-fn document(ran: &Ran) -> Value {
-    serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {}\n{}", ran.stdout, ran.stderr))
-}
-
-/// This pin, and that every other one is the same.
-fn the_one(ran: &Ran, pointer: &str) -> Value {
-    for (other, verdict) in verdicts(ran) {
-        assert!(other == pointer || verdict == "same", "{other} is {verdict}");
-    }
-    pin(ran, pointer)
-}
-
-fn pin(ran: &Ran, pointer: &str) -> Value {
-    let document = document(ran);
-    let mut pins = document["pins"].as_array().unwrap().iter();
-    pins.find(|pin| pin["pointer"] == pointer).unwrap_or_else(|| panic!("no {pointer}")).clone()
-}
-
-fn evidence(pin: &Value) -> String {
-    pin["evidence"].as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect::<Vec<_>>().join("\n")
-}
-
-fn kind_list(world: &World) -> String {
-    let url = world.pins()["tools"]["kind"]["platforms"]["linux/amd64"]["url"].as_str().unwrap().to_owned();
-    format!("{}.sha256sum", path(&url))
-}
-
-/// The first image that a run pulls by its digest, with the place of it.
-fn postgres(world: &World) -> (String, String, String) {
-    let place = "/images/postgres/digest".to_owned();
-    let image = images(&world.pins()).into_iter().find(|(pointer, _)| *pointer == place).unwrap().1;
-    let digest = world.pins().pointer(&place).unwrap().as_str().unwrap().to_owned();
-    (place, image, digest)
-}
+use crate::support::upstream::{
+    KIND, document, evidence, kind_list, manifest_path, path, pin, postgres, tag, the_one, verdicts,
+};
+use crate::support::{Behaviour, World, sum};
 
 #[test]
 fn what_upstream_has_as_it_is_pinned_is_the_same_and_no_tool_is_downloaded_for_it() {
@@ -259,77 +219,6 @@ fn who_is_busy_is_asked_again_when_it_says() {
     assert!(began.elapsed() >= std::time::Duration::from_secs(1), "it did not wait as it was asked to");
     let asked = |request: &&String| request.contains(&kind_list(&world));
     assert_eq!(world.server.requests().iter().filter(asked).count(), 3);
-}
-
-#[test]
-fn an_image_without_a_digest_gets_one_and_nothing_else_in_the_file_changes() {
-    let world = World::of_upstream();
-    let (place, _, digest) = postgres(&world);
-    let whole = world.pins_text();
-    let mut pins = world.pins();
-    *pins.pointer_mut(&place).unwrap() = Value::Null;
-    world.set_pins(&pins);
-    let ran = world.check(&["--output", "json", "--write", "pins.json"]);
-    let pin = the_one(&ran, &place);
-    assert_eq!(
-        (ran.code, &pin["verdict"], &pin["upstream"]),
-        (0, &"unpinned".into(), &digest.into()),
-        "{}",
-        ran.stderr
-    );
-    assert_eq!((document(&ran)["written"].clone(), world.pins_text()), (true.into(), whole));
-    assert!(ran.stderr.contains("pins.json was written, with what a mirror says"), "{}", ran.stderr);
-    let again = world.check(&["--write", "pins.json"]);
-    assert!(again.code == 0 && again.stderr.contains("stays as it is"), "{}", again.stderr);
-}
-
-#[test]
-fn what_changed_is_written_for_a_person_to_see_and_is_still_an_error() {
-    let world = World::of_upstream();
-    let before = world.pins_text();
-    let (old, new) = (world.pins().pointer(KIND).unwrap().as_str().unwrap().to_owned(), "c".repeat(64));
-    world.server.file(&kind_list(&world), format!("{new}  kind-linux-amd64\n"));
-    let ran = world.check(&["--write", "pins.json"]);
-    assert_eq!(ran.code, 1);
-    assert_eq!(world.pins_text(), before.replacen(&old, &new, 1));
-    assert_eq!(world.home.run(&["versions", "--pins", "pins.json"]).code, 0);
-}
-
-#[test]
-fn nothing_is_written_while_something_is_gone_or_unknown() {
-    let world = World::of_upstream();
-    let before = world.pins_text();
-    let changed = || world.server.file(&kind_list(&world), format!("{}  kind-linux-amd64\n", "c".repeat(64)));
-    let (_, image, digest) = postgres(&world);
-    changed().then(&manifest_path(&image, tag(&image)), [Behaviour::Status(403, "")]);
-    let ran = world.check(&["--write", "pins.json"]);
-    assert_eq!((ran.code, world.pins_text()), (1, before.clone()));
-    assert!(ran.stderr.contains("pins.json was not written: 1 of the pins"), "{}", ran.stderr);
-    world.server.remove(&manifest_path(&image, &digest));
-    let ran = world.check(&["--write", "new.json"]);
-    assert_eq!((ran.code, world.pins_text()), (1, before));
-    assert_eq!(world.home.files(), ["pins.json"]);
-}
-
-#[test]
-fn a_newer_version_is_told_and_never_taken() {
-    let world = World::of_upstream();
-    let before = world.pins_text();
-    world.newest_on_github("kubernetes-sigs/kind", "0.34.0");
-    world
-        .server
-        .file("/get.helm.sh/helm4-latest-version", "v4.2.9\n")
-        .file("/dl.k8s.io/release/stable-1.35.txt", "v1.35.10");
-    world.server.redirect("/github.com/cert-manager/cert-manager/releases/latest", "https://github.com/login");
-    let ran = world.check(&["--write", "pins.json"]);
-    assert_eq!((ran.code, world.pins_text()), (0, before));
-    let told = ran.stdout.lines().filter(|line| line.starts_with("newer"));
-    // The plugin is older than the operator, and both are of one repository.
-    let told: Vec<&str> = told.filter(|line| !line.contains(" kubectl-cnpg ")).collect();
-    assert_eq!(told.len(), 3, "{told:?}");
-    assert!(told[0].starts_with("newer     kind 0.34.0, pinned is 0.33.0: https://github.com/"), "{told:?}");
-    assert!(told[1].starts_with("newer     kubectl 1.35.10, pinned is 1.35.8: "), "{told:?}");
-    assert!(told[2].starts_with("newer?    cert-manager: ") && told[2].contains("no version"), "{told:?}");
 }
 
 #[test]

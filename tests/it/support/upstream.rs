@@ -1,10 +1,14 @@
 //! A world in which upstream publishes what real upstreams do, and one may change what it says.
 
+use std::collections::BTreeMap;
 use std::process::Command;
 
 use serde_json::Value;
 
 use super::{Ran, TOOLS, World, sum};
+
+/// The pin that the tests change: the place of its sum.
+pub(crate) const KIND: &str = "/tools/kind/platforms/linux~1amd64/sha256";
 
 /// The version that is pinned of everything that is asked for its newest one, and where it is said.
 const ON_GITHUB: [(&str, &str); 4] = [
@@ -113,4 +117,45 @@ pub(crate) fn tag(image: &str) -> &str {
 /// Where the server has what upstream has at `url`.
 pub(crate) fn path(url: &str) -> &str {
     url.strip_prefix("https:/").unwrap()
+}
+
+/// The verdict of each pin, by its place in the file.
+pub(crate) fn verdicts(ran: &Ran) -> BTreeMap<String, String> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    document(ran)["pins"].as_array().unwrap().iter().map(|pin| (text(&pin["pointer"]), text(&pin["verdict"]))).collect()
+}
+
+pub(crate) fn document(ran: &Ran) -> Value {
+    serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {}\n{}", ran.stdout, ran.stderr))
+}
+
+/// This pin, and that every other one is the same.
+pub(crate) fn the_one(ran: &Ran, pointer: &str) -> Value {
+    for (other, verdict) in verdicts(ran) {
+        assert!(other == pointer || verdict == "same", "{other} is {verdict}");
+    }
+    pin(ran, pointer)
+}
+
+pub(crate) fn pin(ran: &Ran, pointer: &str) -> Value {
+    let document = document(ran);
+    let mut pins = document["pins"].as_array().unwrap().iter();
+    pins.find(|pin| pin["pointer"] == pointer).unwrap_or_else(|| panic!("no {pointer}")).clone()
+}
+
+pub(crate) fn evidence(pin: &Value) -> String {
+    pin["evidence"].as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect::<Vec<_>>().join("\n")
+}
+
+pub(crate) fn kind_list(world: &World) -> String {
+    let url = world.pins()["tools"]["kind"]["platforms"]["linux/amd64"]["url"].as_str().unwrap().to_owned();
+    format!("{}.sha256sum", path(&url))
+}
+
+/// The first image that a run pulls by its digest, with the place of it.
+pub(crate) fn postgres(world: &World) -> (String, String, String) {
+    let place = "/images/postgres/digest".to_owned();
+    let image = images(&world.pins()).into_iter().find(|(pointer, _)| *pointer == place).unwrap().1;
+    let digest = world.pins().pointer(&place).unwrap().as_str().unwrap().to_owned();
+    (place, image, digest)
 }
