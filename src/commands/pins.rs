@@ -11,7 +11,7 @@ use super::Verdict;
 use crate::cli::{Check, Common, Output};
 use crate::download::{Asker, Mirror, Registry, TrustedRoots};
 use crate::pins::Pins;
-use crate::upstream::{self, Finding, Newest, Signature, Upstream};
+use crate::upstream::{self, Finding, Newest, Signature, Upstream, Verdict as Standing};
 use crate::{file, ui};
 
 /// The version of the JSON form.
@@ -106,9 +106,8 @@ fn say(arguments: &Check, written: &Written) {
 
 fn in_words(finding: &Finding) -> String {
     let mut lines = vec![format!("{:<10}{} {}", finding.verdict.as_str(), finding.what, finding.version)];
-    if finding.pinned == finding.upstream {
-        lines.extend(finding.pinned.iter().map(|sum| format!("          pinned and upstream {sum}")));
-    } else {
+    // What is the same stands in the evidence.
+    if finding.verdict != Standing::Same {
         lines.push(format!("          pinned   {}", finding.pinned.as_deref().unwrap_or("nothing")));
         lines.push(format!("          upstream {}", finding.upstream.as_deref().unwrap_or("nothing")));
     }
