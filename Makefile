@@ -1,6 +1,6 @@
 # Two-word targets over scripts. `make demo` and `make test` do all the set-up on a fresh machine.
 
-.PHONY: help demo test lint unit lab real sweep bench build release
+.PHONY: help demo test lint unit lab real sweep bench pins build release
 
 help: ## what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand --tabs=18
@@ -29,6 +29,9 @@ sweep: ## kill the binary in the lab at 60 random moments; takes an hour
 
 bench: release ## how long it takes beside the shell way, in the lab
 	@tests/bench/bench
+
+pins: ## ask upstream about everything that is pinned, and show what changed; needs the network
+	@scripts/pins
 
 build: ## the binary for this machine, for development
 	@cargo build --locked

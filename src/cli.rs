@@ -48,6 +48,9 @@ pub(crate) enum Command {
     Values(Values),
     /// Show every pinned artefact, its source and its checksum
     Versions(Versions),
+    /// Ask upstream, or a mirror, whether it has what is pinned
+    #[command(subcommand)]
+    Pins(Pins),
     /// Remove what this program made, and nothing else
     Down(Down),
     /// Print the environment in which kubectl, helm and psql reach the cluster
@@ -212,6 +215,41 @@ pub(crate) struct Wait {
 
 #[derive(Debug, Args)]
 pub(crate) struct Versions {
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Pins {
+    /// Compare each pin with what upstream publishes now
+    ///
+    /// Reads upstream's own lists of checksums, resolves the tags of images at their registries, and downloads only the
+    /// files of which no sum is published. With --mirror and --registry-mirror the mirrors are asked instead: that they
+    /// have all that is pinned.
+    #[command(after_help = CHECK_HELP)]
+    Check(Check),
+}
+
+/// The verdicts are an interface, as the exit code is.
+const CHECK_HELP: &str = "\
+Verdicts:
+  same      it is there, with the sum or digest that is pinned
+  unpinned  an image without a pinned digest, and its digest now
+  changed   the same name has another sum or digest now
+  gone      it is there no longer
+  unknown   there was no answer, or none that can be believed
+
+Signatures are verified where gpg and cosign are installed; where they are not, the output says so.
+Exit code 1: something is changed, gone or unknown, or a signature is wrong. Newer versions are only told.";
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// Hash the files themselves, also where their sums are published (half a gigabyte)
+    #[arg(long)]
+    pub(crate) download: bool,
+    /// Write the pins to FILE with the sums and digests of now; nothing is written while one is gone or unknown
+    #[arg(long, value_name = "FILE")]
+    pub(crate) write: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) common: Common,
 }

@@ -8,6 +8,7 @@ mod finding;
 mod guide;
 mod last_run;
 mod lesson_check;
+mod pins;
 mod prefetch;
 mod prove;
 mod run;
@@ -27,7 +28,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::adoption::{Adoption, Fit};
-use crate::cli::{Cli, Command, Common, Output, Shape};
+use crate::cli::{self, Cli, Command, Common, Output, Shape};
 use crate::context::Context;
 use crate::converge::World as _;
 use crate::event::Reporter;
@@ -65,6 +66,7 @@ pub(crate) async fn run(cli: Cli, stop: &Stop) -> Result<Verdict> {
         Command::Wait(arguments) => unless_stopped(stop, wait::run(&arguments)).await,
         Command::Down(arguments) => unless_stopped(stop, down::run(&arguments)).await,
         Command::Versions(arguments) => versions::run(&arguments.common),
+        Command::Pins(cli::Pins::Check(arguments)) => unless_stopped(stop, pins::check(&arguments)).await,
         Command::Env(arguments) => env::run(&arguments.common),
         Command::Tutorial(arguments) => tutorial::run(&arguments),
         Command::Completions { shell } => completions::run(shell),

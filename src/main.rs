@@ -15,6 +15,7 @@ mod plan;
 mod replication;
 mod sql;
 mod steps;
+mod upstream;
 
 // What it works with.
 mod download;

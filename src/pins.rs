@@ -135,11 +135,17 @@ impl Pins {
 
     /// The pins of `--pins FILE`.
     pub(crate) fn from_file(path: &Path) -> Result<Self> {
+        Self::with_text(path).map(|(pins, _)| pins)
+    }
+
+    /// The pins of `--pins FILE`, and the text that they were read from.
+    pub(crate) fn with_text(path: &Path) -> Result<(Self, String)> {
         let invalid = |why: String| {
             Failure::new(FailureId::PinsInvalid, format!("cannot use the pins of {}", path.display())).evidence(why)
         };
         let text = fs_err::read_to_string(path).map_err(|error| invalid(error.to_string()))?;
-        Self::parse(&text).map_err(|error| invalid(format!("{error:#}")).into())
+        let pins = Self::parse(&text).map_err(|error| invalid(format!("{error:#}")))?;
+        Ok((pins, text))
     }
 
     fn parse(text: &str) -> Result<Self> {
@@ -215,6 +221,18 @@ impl ImageRole {
         Self::CertManagerCainjector,
         Self::InitSpock,
     ];
+
+    /// Its name in the file.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Postgres => "postgres",
+            Self::CloudnativePg => "cloudnative-pg",
+            Self::CertManagerController => "cert-manager-controller",
+            Self::CertManagerWebhook => "cert-manager-webhook",
+            Self::CertManagerCainjector => "cert-manager-cainjector",
+            Self::InitSpock => "init-spock",
+        }
+    }
 }
 
 impl ImagePin {
@@ -269,6 +287,13 @@ mod tests {
             assert_eq!(image.image.tag(), format!("v{}", image.kubernetes));
         }
         assert!(pins.node_images.iter().any(|image| image.cgroup_v1));
+    }
+
+    #[test]
+    fn an_image_has_the_same_name_in_the_file_and_in_words() {
+        for role in ImageRole::ALL {
+            assert_eq!(serde_json::to_value(role).unwrap().as_str(), Some(role.as_str()));
+        }
     }
 
     #[test]

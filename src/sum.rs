@@ -54,6 +54,20 @@ impl Serialize for Sha256 {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Digest(Sha256);
 
+impl Digest {
+    pub(crate) fn parse(text: &str) -> Result<Self> {
+        let sum = text.strip_prefix("sha256:");
+        let sum =
+            sum.ok_or_else(|| anyhow::anyhow!("{text:?} is not an image digest: it does not start with sha256:"))?;
+        Sha256::parse(sum).map(Self)
+    }
+
+    /// The digest of a manifest with this sum.
+    pub(crate) fn of(sum: Sha256) -> Self {
+        Self(sum)
+    }
+}
+
 impl fmt::Display for Digest {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "sha256:{}", self.0)
@@ -62,11 +76,7 @@ impl fmt::Display for Digest {
 
 impl<'de> Deserialize<'de> for Digest {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let sum = text.strip_prefix("sha256:").ok_or_else(|| {
-            serde::de::Error::custom(format!("{text:?} is not an image digest: it does not start with sha256:"))
-        })?;
-        Sha256::parse(sum).map(Self).map_err(serde::de::Error::custom)
+        Self::parse(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
     }
 }
 

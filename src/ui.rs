@@ -114,6 +114,14 @@ pub(crate) fn print(text: &str) -> Result<()> {
     }
 }
 
+/// Writes lines that hold words of others to the standard output, without anything that a terminal would obey.
+///
+/// # Errors
+/// As [`print`].
+pub(crate) fn print_lines(text: &str) -> Result<()> {
+    print(&(fit::clean_lines(text).join("\n") + "\n"))
+}
+
 fn write(text: &str) -> io::Result<()> {
     let mut output = io::stdout().lock();
     output.write_all(text.as_bytes()).and_then(|()| output.flush())

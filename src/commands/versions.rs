@@ -1,7 +1,7 @@
 //! `versions`: every pin, where it is from, and how it is verified.
 
 use anyhow::Result;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Verdict;
 use crate::cli::{Common, Output};
@@ -54,8 +54,7 @@ fn text(pins: &Pins, platform: Platform) -> Result<String> {
     for role in ImageRole::ALL {
         let pin = pins.image(role)?;
         let how = if pin.digest.is_some() { "digest" } else { "immutable tag" };
-        let name = json!(role);
-        line(&format!("image {}", name.as_str().unwrap_or_default()), pin.image.tag(), how, &pin.source);
+        line(&format!("image {}", role.as_str()), pin.image.tag(), how, &pin.source);
     }
     Ok(lines.concat())
 }

@@ -52,19 +52,26 @@ impl TrustedRoots {
 
     /// A client that follows redirects, honours `HTTPS_PROXY` and `NO_PROXY`, and never waits for ever.
     pub(super) fn client(self) -> Result<reqwest::Client> {
+        self.builder()?.build().context("cannot set up the HTTP client")
+    }
+
+    /// The same, for who wants to know where a redirect leads and not what is there.
+    pub(super) fn client_that_stays(self) -> Result<reqwest::Client> {
+        self.builder()?.redirect(reqwest::redirect::Policy::none()).build().context("cannot set up the HTTP client")
+    }
+
+    fn builder(self) -> Result<reqwest::ClientBuilder> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let tls = rustls::ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .context("cannot set up TLS")?
             .with_root_certificates(self.store)
             .with_no_client_auth();
-        reqwest::Client::builder()
+        Ok(reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
             .user_agent(concat!("pgedge-bootstrap/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT)
-            .read_timeout(SILENCE)
-            .build()
-            .context("cannot set up the HTTP client")
+            .read_timeout(SILENCE))
     }
 }
 

@@ -3,14 +3,13 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use backon::BackoffBuilder as _;
-use reqwest::header::{CONTENT_RANGE, IF_RANGE, RANGE, RETRY_AFTER};
+use reqwest::header::{CONTENT_RANGE, IF_RANGE, RANGE};
 use reqwest::{Response, StatusCode};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::attempt::{ATTEMPTS, Attempt, accept_status, again, network_error, waits};
 use super::client::{Mirror, TrustedRoots, shown};
 use super::partial::Partial;
 use super::store::Store;
@@ -18,12 +17,6 @@ use crate::event::StepReporter;
 use crate::failure::{self, Failure, FailureId};
 use crate::sum::Sha256;
 use crate::work::heavy;
-
-/// Attempts at one file that bring nothing; the waits between them grow from half a second to eight.
-const ATTEMPTS: usize = 6;
-
-/// The longest that a server may ask us to wait before it counts as an answer of no.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(120);
 
 /// Downloads at the same time, of the whole run: enough to fill a link on which one stream does not, few enough that the
 /// first that is needed is not the last to come.
@@ -40,12 +33,6 @@ pub(crate) struct Fetcher {
     store: Store,
     /// Given in the order in which they were asked for, and only for as long as bytes may come.
     streams: Arc<Semaphore>,
-}
-
-/// Why one attempt failed, and whether another one makes sense.
-enum Attempt {
-    Again { why: String, after: Option<Duration> },
-    Final(anyhow::Error),
 }
 
 impl Fetcher {
@@ -89,7 +76,7 @@ impl Fetcher {
                     // A link that breaks again and again, but brings bytes each time, gets there.
                     let now = fs_err::metadata(self.store.partial(sum)).map_or(0, |found| found.len());
                     if std::mem::replace(&mut arrived, now) < now {
-                        waits = self::waits();
+                        waits = super::attempt::waits();
                     }
                     let Some(wait) = waits.next() else {
                         self.remove_empty_partial(sum);
@@ -222,20 +209,6 @@ impl Fetcher {
     }
 }
 
-/// The pauses between attempts that bring nothing.
-fn waits() -> impl Iterator<Item = Duration> {
-    backon::ExponentialBuilder::default()
-        .with_jitter()
-        .with_min_delay(Duration::from_millis(500))
-        .with_max_delay(Duration::from_secs(8))
-        .with_max_times(ATTEMPTS - 1)
-        .build()
-}
-
-fn again(why: String) -> Attempt {
-    Attempt::Again { why, after: None }
-}
-
 /// Whether the server sends the rest from where we are. Otherwise it sends everything.
 fn continues_at(response: &Response, length: u64) -> bool {
     if length == 0 || response.status() != StatusCode::PARTIAL_CONTENT {
@@ -243,49 +216,6 @@ fn continues_at(response: &Response, length: u64) -> bool {
     }
     let range = response.headers().get(CONTENT_RANGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     range.strip_prefix("bytes ").and_then(|range| range.split('-').next()) == Some(length.to_string().as_str())
-}
-
-fn accept_status(address: &str, response: &Response) -> Result<(), Attempt> {
-    let status = response.status();
-    if status == StatusCode::OK || status == StatusCode::PARTIAL_CONTENT {
-        return Ok(());
-    }
-    let why = format!("{address} answered {status}");
-    let retry_after = response
-        .headers()
-        .get(RETRY_AFTER)
-        .and_then(|value| value.to_str().ok()?.parse().ok())
-        .map(Duration::from_secs);
-    // 408 request timeout, 425 too early, 429 too many requests: asking later may help.
-    let may_pass = status.is_server_error() || matches!(status.as_u16(), 408 | 425 | 429);
-    if may_pass && retry_after.is_none_or(|after| after <= LONGEST_RETRY_AFTER) {
-        return Err(Attempt::Again { why, after: retry_after });
-    }
-    Err(Attempt::Final(
-        Failure::new(FailureId::DownloadFailed, format!("cannot download {address}")).evidence(why).into(),
-    ))
-}
-
-fn network_error(address: &str, error: &reqwest::Error) -> Attempt {
-    let causes: Vec<&(dyn std::error::Error + 'static)> =
-        std::iter::successors(Some(error as &(dyn std::error::Error + 'static)), |error| error.source()).collect();
-    let text = causes.last().map_or_else(|| error.to_string(), std::string::ToString::to_string);
-    let certificate = |cause: &&(dyn std::error::Error + 'static)| {
-        matches!(cause.downcast_ref::<rustls::Error>(), Some(rustls::Error::InvalidCertificate(_)))
-            || cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref).is_some_and(|inner| {
-                matches!(inner.downcast_ref::<rustls::Error>(), Some(rustls::Error::InvalidCertificate(_)))
-            })
-    };
-    if causes.iter().any(certificate) {
-        let failure =
-            Failure::new(FailureId::CertificateUntrusted, format!("the certificate of {address} is not trusted"));
-        return Attempt::Final(failure.evidence(text).into());
-    }
-    if error.is_builder() || error.is_redirect() {
-        let failure = Failure::new(FailureId::DownloadFailed, format!("cannot download {address}"));
-        return Attempt::Final(failure.evidence(text).into());
-    }
-    again(format!("{address}: {text}"))
 }
 
 #[cfg(test)]

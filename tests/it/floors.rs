@@ -30,7 +30,7 @@ const FLOORS: &[&[&str]] = &[
     ],
     &["follow", "process", "signals", "ui"],
     &["verdict", "kubernetes", "tools", "download", "lock"],
-    &["sql"],
+    &["sql", "upstream"],
     &["replication"],
     &["context"],
     &["plan"],

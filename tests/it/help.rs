@@ -30,6 +30,7 @@ fn help_names_every_command() {
         "status",
         "wait",
         "versions",
+        "pins",
         "down",
         "env",
         "guide",

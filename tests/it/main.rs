@@ -16,6 +16,10 @@ mod help;
 mod downloads;
 mod failures;
 mod pins;
+// What upstream says of the pins, and who signed it.
+mod refresh;
+mod signatures;
+mod upstream;
 
 // Where the time of a run went: the page, and how a browser shows it.
 mod timings;

@@ -4,6 +4,7 @@
 mod browser;
 mod server;
 mod terminal;
+pub(crate) mod upstream;
 mod world;
 
 use std::path::{Path, PathBuf};
@@ -43,16 +44,21 @@ impl Home {
         self.path().join(".cache/pgedge-bootstrap")
     }
 
-    /// A docker of the test's own, before any that this machine has: a shell script. What a test says of docker must
-    /// not depend on whether one is installed here, or runs.
+    /// A docker of the test's own, before any that this machine has. What a test says of docker must not depend on
+    /// whether one is installed here, or runs.
     pub(crate) fn docker(&self, script: &str) {
-        std::fs::create_dir_all(self.programs()).unwrap();
-        let docker = self.programs().join("docker");
-        std::fs::write(&docker, format!("#!/bin/sh\n{script}\n")).unwrap();
-        std::fs::set_permissions(&docker, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        self.program("docker", script);
     }
 
-    fn programs(&self) -> PathBuf {
+    /// A program of the test's own, before any that this machine has: a shell script.
+    pub(crate) fn program(&self, name: &str, script: &str) {
+        std::fs::create_dir_all(self.programs()).unwrap();
+        let program = self.programs().join(name);
+        std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    }
+
+    pub(crate) fn programs(&self) -> PathBuf {
         self.path().join("programs")
     }
 

@@ -16,6 +16,7 @@ mod common;
 mod facts;
 mod lab;
 mod lesson;
+mod pins;
 mod scenario;
 mod snapshot;
 #[path = "../common/terminal.rs"]
@@ -31,6 +32,8 @@ type Fact = (&'static str, fn(&Lab));
 
 /// In the order in which they are checked.
 const FACTS: &[Fact] = &[
+    ("the_mirror_has_everything_that_is_pinned", pins::the_mirror_has_everything_that_is_pinned),
+    ("one_changed_byte_and_one_moved_tag_are_seen", pins::one_changed_byte_and_one_moved_tag_are_seen),
     ("a_node_image_that_is_none_is_told_with_kinds_words", facts::a_node_image_that_is_none_is_told_with_kinds_words),
     (
         "a_cluster_that_is_not_ours_is_refused_and_left_alone",

@@ -1,5 +1,7 @@
 //! Downloads that compete; how a single one goes wrong is in `tests/it/downloads.rs`, with the whole program.
 
+use std::time::Duration;
+
 use sha2::{Digest as _, Sha256 as Hasher};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpListener;

@@ -1,6 +1,6 @@
 //! A small HTTP server on loopback that can misbehave: once or always.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
@@ -48,6 +48,9 @@ const LONGEST_STALL: Duration = Duration::from_secs(60);
 struct Shared {
     files: HashMap<String, Vec<u8>>,
     script: HashMap<String, Vec<Behaviour>>,
+    redirects: HashMap<String, String>,
+    /// Paths that begin like this are for those who bring this token.
+    guarded: Option<(String, String)>,
     requests: Vec<String>,
 }
 
@@ -57,11 +60,11 @@ impl Server {
         let address = format!("http://{}", listener.local_addr().unwrap());
         let shared = Arc::<Mutex<Shared>>::default();
         let gate = Arc::<Gate>::default();
-        let (state, closed) = (Arc::clone(&shared), Arc::clone(&gate));
+        let (state, closed, own) = (Arc::clone(&shared), Arc::clone(&gate), address.clone());
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (state, gate) = (Arc::clone(&state), Arc::clone(&closed));
-                std::thread::spawn(move || drop(answer(stream, &state, &gate)));
+                let (state, gate, own) = (Arc::clone(&state), Arc::clone(&closed), own.clone());
+                std::thread::spawn(move || drop(answer(stream, &own, &state, &gate)));
             }
         });
         Self { address, shared, gate }
@@ -70,6 +73,24 @@ impl Server {
     pub(crate) fn file(&self, path: &str, bytes: impl Into<Vec<u8>>) -> &Self {
         self.shared.lock().unwrap().files.insert(path.to_owned(), bytes.into());
         self
+    }
+
+    /// From now on `path` is not there.
+    pub(crate) fn remove(&self, path: &str) -> &Self {
+        assert!(self.shared.lock().unwrap().files.remove(path).is_some(), "{path} was not there");
+        self
+    }
+
+    /// `path` leads to `location`, which may be anywhere.
+    pub(crate) fn redirect(&self, path: &str, location: &str) -> &Self {
+        self.shared.lock().unwrap().redirects.insert(path.to_owned(), location.to_owned());
+        self
+    }
+
+    /// What begins with `prefix` is for those who bring `token`, which `/token` gives to everybody, as registries do.
+    pub(crate) fn guard(&self, prefix: &str, token: &str) -> &Self {
+        self.shared.lock().unwrap().guarded = Some((prefix.to_owned(), token.to_owned()));
+        self.file("/token", format!(r#"{{"token": "{token}", "expires_in": 300}}"#))
     }
 
     /// The next requests of `path` are answered like this; those after them as they should be.
@@ -84,39 +105,65 @@ impl Server {
         self.gate.opened.notify_all();
     }
 
-    /// `GET <path> <range or ->` for every request, in order.
+    /// `GET <path with query> <range or ->` for every request, in order.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.shared.lock().unwrap().requests.clone()
     }
 }
 
-fn answer(mut stream: TcpStream, shared: &Mutex<Shared>, gate: &Gate) -> std::io::Result<()> {
+/// What was asked.
+struct Request {
+    method: String,
+    path: String,
+    headers: BTreeMap<String, String>,
+}
+
+fn read(stream: &TcpStream) -> std::io::Result<Request> {
     let mut lines = BufReader::new(stream.try_clone()?).lines();
     let first = lines.next().transpose()?.unwrap_or_default();
-    let path = first.split(' ').nth(1).unwrap_or_default().to_owned();
-    let mut range = None;
+    let mut words = first.split(' ').map(str::to_owned);
+    let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let mut headers = BTreeMap::new();
     for line in lines {
         let line = line?;
-        if line.is_empty() {
-            break;
-        }
-        if let Some((name, value)) = line.split_once(": ")
-            && name.eq_ignore_ascii_case("range")
-        {
-            range = value
-                .strip_prefix("bytes=")
-                .and_then(|value| value.strip_suffix('-'))
-                .and_then(|start| start.parse::<usize>().ok());
-        }
+        let Some((name, value)) = line.split_once(": ") else { break };
+        headers.insert(name.to_ascii_lowercase(), value.to_owned());
     }
-    let (behaviour, body) = {
+    Ok(Request { method, path, headers })
+}
+
+fn answer(mut stream: TcpStream, own: &str, shared: &Mutex<Shared>, gate: &Gate) -> std::io::Result<()> {
+    let request = read(&stream)?;
+    let path = request.path.split('?').next().unwrap_or_default().to_owned();
+    let range = request.headers.get("range").and_then(|value| {
+        value.strip_prefix("bytes=").and_then(|value| value.strip_suffix('-'))?.parse::<usize>().ok()
+    });
+    let (behaviour, body, redirect, is_guarded) = {
         let mut shared = shared.lock().unwrap();
         let asked = range.map_or_else(|| "-".to_owned(), |start| start.to_string());
-        shared.requests.push(format!("GET {path} {asked}"));
+        shared.requests.push(format!("{} {} {asked}", request.method, request.path));
         let script = shared.script.entry(path.clone()).or_default();
         let behaviour = if script.is_empty() { Behaviour::Serve } else { script.remove(0) };
-        (behaviour, shared.files.get(&path).cloned())
+        let brought = request.headers.get("authorization").and_then(|value| value.strip_prefix("Bearer "));
+        let is_guarded = shared
+            .guarded
+            .as_ref()
+            .is_some_and(|(prefix, token)| path.starts_with(prefix) && brought != Some(token.as_str()));
+        (behaviour, shared.files.get(&path).cloned(), shared.redirects.get(&path).cloned(), is_guarded)
     };
+    if is_guarded {
+        let challenge = format!("Bearer realm=\"{own}/token\",service=\"the-tests\"");
+        return write!(
+            stream,
+            "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: {challenge}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        );
+    }
+    if let Some(location) = redirect {
+        return write!(
+            stream,
+            "HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        );
+    }
     let Some(mut body) = body else {
         return write!(stream, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
     };
@@ -153,7 +200,20 @@ fn answer(mut stream: TcpStream, shared: &Mutex<Shared>, gate: &Gate) -> std::io
                 "HTTP/1.1 416 Range Not Satisfiable\r\nContent-Range: bytes */{length}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
             );
         }
-        _ => write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nETag: \"1\"\r\nConnection: close\r\n\r\n")?,
+        _ => {
+            // A registry says which manifest it sends.
+            let digest = match path.starts_with("/v2/") {
+                true => format!("Docker-Content-Digest: sha256:{}\r\n", super::sum(&body)),
+                false => String::new(),
+            };
+            write!(
+                stream,
+                "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nETag: \"1\"\r\n{digest}Connection: close\r\n\r\n"
+            )?;
+        }
+    }
+    if request.method == "HEAD" {
+        return Ok(());
     }
     let rest = &body[start.unwrap_or(0)..];
     match behaviour {

@@ -20,6 +20,13 @@ tool_pin() {
     '{($name): {version: $version, source: $source, platforms: {($platform): {url: $url, sha256: $sum, member: (if $member == "" then null else $member end)}}}}'
 }
 
+# publish_text URL TEXT: puts a text where the mirror serves URL from
+publish_text() {
+  local target=$out/files/${1#https://}
+  mkdir -p "$(dirname "$target")"
+  printf '%s' "$2" > "$target"
+}
+
 # pack ARCHIVE FOLDER: the same content always gives the same bytes
 pack() {
   (cd "$2" && tar --create --sort=name --mtime=2026-01-01T00:00:00Z --owner=0 --group=0 --numeric-owner -- *) | gzip --no-name > "$1"
@@ -45,6 +52,22 @@ tool_pins() {
   tool_pin kubectl-cnpg "$cloudnative_pg" "$releases/cloudnative-pg/cloudnative-pg/releases/tag/v$cloudnative_pg" \
     "$releases/cloudnative-pg/cloudnative-pg/releases/download/v$cloudnative_pg/kubectl-cnpg_${cloudnative_pg}_linux_$upstream_architecture.tar.gz" \
     "$work/plugin.tar.gz" kubectl-cnpg
+}
+
+# publish_sums: beside the tools of tools.json the lists of their sums, each in its upstream's form
+publish_sums() {
+  local tool version url sum line
+  while read -r tool version url sum; do
+    line="$sum  ${url##*/}"$'\n'
+    case $tool in
+      helm | kind) publish_text "$url.sha256sum" "$line" ;;
+      # the sum alone, without the end of the line
+      kubectl) publish_text "$url.sha256" "$sum" ;;
+      kubectl-cnpg) publish_text "${url%/*}/cnpg-$version-checksums.txt" "$line" ;;
+    esac
+  done < <(jq --raw-output 'to_entries[] | .key as $tool | .value.version as $version | .value.platforms[] | "\($tool) \($version) \(.url) \(.sha256)"' "$work/tools.json")
+  publish_text "https://get.helm.sh/helm${helm%%.*}-latest-version" "v$helm"$'\n'
+  publish_text "https://dl.k8s.io/release/stable-${kubernetes%.*}.txt" "v$kubernetes"
 }
 
 # manifest_pin NAME VERSION PROJECT FILE-NAME FILE
@@ -93,6 +116,7 @@ publish_images() {
 make_piece() {
   step "publishing the tools"
   tool_pins | jq --slurp add > "$work/tools.json"
+  publish_sums
   step "publishing the manifests and the chart"
   manifest_pins | jq --slurp add > "$work/manifests.json"
   chart_pin > "$work/chart.json"

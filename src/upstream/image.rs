@@ -1,0 +1,57 @@
+//! A pinned image beside what its registry says of it.
+
+use anyhow::Result;
+
+use super::published::ImageSigner;
+use super::signature::{self, Signature};
+use super::{Finding, Upstream, Verdict};
+use crate::download::{Answer, Puller};
+use crate::image::ImageName;
+use crate::sum::Digest;
+
+/// # Errors
+/// Those of the network, which leave the verdict unknown.
+pub(super) async fn compare(
+    upstream: &Upstream,
+    name: &ImageName,
+    puller: Puller,
+    pinned: Option<&Digest>,
+    signer: ImageSigner,
+    finding: &mut Finding,
+) -> Result<()> {
+    let registry = &upstream.registry;
+    finding.signature = Signature::of_image(signer);
+    let tagged = match registry.resolve(name, puller).await? {
+        Answer::There(digest) => Some(digest),
+        Answer::Gone(words) => {
+            finding.evidence.push(format!("the tag is gone: {words}"));
+            None
+        }
+    };
+    finding.upstream = tagged.as_ref().map(ToString::to_string);
+    // What a run pulls is the digest; the tag may have moved on.
+    let wanted = pinned.or(tagged.as_ref());
+    if let Some(wanted) = wanted {
+        match registry.under(name, puller, wanted).await? {
+            Answer::There(found) if found == *wanted => finding.evidence.push(format!("{wanted} is there")),
+            Answer::There(found) => {
+                anyhow::bail!("the registry has {found} under the name of {wanted}")
+            }
+            Answer::Gone(words) => {
+                finding.verdict = Verdict::Gone;
+                finding.evidence.push(format!("the digest is gone: {words}"));
+                return Ok(());
+            }
+        }
+    }
+    finding.verdict = match (pinned, &tagged) {
+        (_, None) => Verdict::Gone,
+        (None, Some(_)) => Verdict::Unpinned,
+        (Some(pinned), Some(tagged)) if pinned == tagged => Verdict::Same,
+        (Some(_), Some(_)) => Verdict::Changed,
+    };
+    if let Some(digest) = wanted {
+        finding.signature = signature::of_image(upstream, name, digest, signer).await;
+    }
+    Ok(())
+}

@@ -1,0 +1,193 @@
+//! `pins check` and signatures: gpg's own, cosign's as it is documented, and neither here.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::support::upstream::path;
+use crate::support::{Ran, World};
+
+const HELM: &str = "/tools/helm/platforms/linux~1amd64/sha256";
+const CONTROLLER: &str = "/images/cert-manager-controller/digest";
+const MANIFEST: &str = "/manifests/cloudnative-pg/sha256";
+const KEYS: &str = "/raw.githubusercontent.com/helm/helm/main/KEYS";
+const CERT_MANAGER_KEY: &str = "/cert-manager.io/public-keys/cert-manager-pubkey-2021-09-20.pem";
+
+fn signature(ran: &Ran, pointer: &str) -> (String, String) {
+    let document: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {}", ran.stdout));
+    let pin = document["pins"].as_array().unwrap().iter().find(|pin| pin["pointer"] == pointer).unwrap();
+    let field = |name: &str| pin["signature"][name].as_str().unwrap().to_owned();
+    (field("state"), field("detail"))
+}
+
+/// A key of the test's own, made by the real gpg.
+struct Signer {
+    home: tempfile::TempDir,
+}
+
+impl Signer {
+    fn new() -> Self {
+        let signer = Self { home: tempfile::tempdir().unwrap() };
+        signer.gpg(&["--passphrase", "", "--quick-generate-key", "Helm of the tests", "ed25519", "sign", "never"], b"");
+        signer
+    }
+
+    fn gpg(&self, arguments: &[&str], input: &[u8]) -> Vec<u8> {
+        let mut command = Command::new("gpg");
+        command.args(["--batch", "--quiet", "--homedir"]).arg(self.home.path()).args(arguments);
+        let gpg = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+        let mut gpg = gpg.unwrap_or_else(|error| panic!("this test needs gpg: {error}"));
+        std::io::Write::write_all(&mut gpg.stdin.take().unwrap(), input).unwrap();
+        let output = gpg.wait_with_output().unwrap();
+        assert!(output.status.success(), "{arguments:?}");
+        output.stdout
+    }
+
+    fn key(&self) -> Vec<u8> {
+        self.gpg(&["--armor", "--export"], b"")
+    }
+
+    fn sign(&self, bytes: &[u8]) -> Vec<u8> {
+        self.gpg(&["--armor", "--detach-sign"], bytes)
+    }
+}
+
+impl Drop for Signer {
+    /// gpg leaves its agent behind.
+    fn drop(&mut self) {
+        let _ = Command::new("gpgconf").arg("--homedir").arg(self.home.path()).args(["--kill", "all"]).status();
+    }
+}
+
+/// Where helm has the list of sums and its signature, and the list.
+fn helm_list(world: &World) -> (String, String, String) {
+    let pins = world.pins();
+    let file = &pins["tools"]["helm"]["platforms"]["linux/amd64"];
+    let (url, sum) = (file["url"].as_str().unwrap(), file["sha256"].as_str().unwrap());
+    let name = url.rsplit('/').next().unwrap();
+    let signature = format!("/github.com/helm/helm/releases/download/v4.3.0/{name}.sha256sum.asc");
+    (format!("{}.sha256sum", path(url)), signature, format!("{sum}  {name}\n"))
+}
+
+#[test]
+fn gpg_says_by_which_key_the_sums_of_helm_are_signed() {
+    let (world, signer) = (World::of_upstream(), Signer::new());
+    let (_, place, list) = helm_list(&world);
+    world.server.file(&place, signer.sign(list.as_bytes())).file(KEYS, signer.key());
+    let ran = world.check(&["--output", "json"]);
+    let (state, detail) = signature(&ran, HELM);
+    assert_eq!((ran.code, state.as_str()), (0, "verified"), "{detail}");
+    assert!(detail.starts_with("gpg: Helm of the tests, key ") && detail.len() > 60, "{detail}");
+    assert!(world.home.files().iter().all(|file| file == "pins.json"), "{:?}", world.home.files());
+}
+
+#[test]
+fn a_signature_of_another_list_or_of_a_stranger_is_an_error() {
+    let (world, signer, stranger) = (World::of_upstream(), Signer::new(), Signer::new());
+    let (_, place, list) = helm_list(&world);
+    world.server.file(KEYS, signer.key());
+    let before = world.pins_text();
+    for (signed, words) in [
+        (signer.sign(b"another list\n"), "the signature is of something else"),
+        (stranger.sign(list.as_bytes()), "the signer is not among the keys"),
+        (b"-----BEGIN PGP SIGNATURE-----\n\nno\n-----END PGP SIGNATURE-----\n".to_vec(), "gpg: "),
+    ] {
+        world.server.file(&place, signed);
+        let ran = world.check(&["--output", "json", "--write", "pins.json"]);
+        let (state, detail) = signature(&ran, HELM);
+        assert_eq!((ran.code, state.as_str()), (1, "refused"), "{detail}");
+        assert!(detail.contains(words), "{detail}");
+        assert_eq!(world.pins_text(), before);
+    }
+}
+
+#[test]
+fn a_signature_that_is_not_there_was_not_checked() {
+    let world = World::of_upstream();
+    let ran = world.check(&["--output", "json"]);
+    let (state, detail) = signature(&ran, HELM);
+    assert_eq!((ran.code, state.as_str()), (0, "not-checked"));
+    assert!(detail.contains("404"), "{detail}");
+}
+
+#[test]
+fn without_gpg_and_cosign_nothing_is_called_verified() {
+    let (world, signer) = (World::of_upstream(), Signer::new());
+    let (_, place, list) = helm_list(&world);
+    world.server.file(&place, signer.sign(list.as_bytes())).file(KEYS, signer.key());
+    let output = world.check_command(&["--output", "json"]).env("PATH", world.home.programs()).output().unwrap();
+    let ran = world.home.ran(&output);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let not_checked = |why: &str| ("not-checked".to_owned(), why.to_owned());
+    assert_eq!(signature(&ran, HELM), not_checked("no gpg here"));
+    assert_eq!(signature(&ran, CONTROLLER), not_checked("no cosign here"));
+    assert_eq!(signature(&ran, MANIFEST), not_checked("no cosign here"));
+    assert_eq!(signature(&ran, "/tools/kubectl/platforms/linux~1amd64/sha256").0, "not-checked");
+    assert!(!ran.stdout.contains("\"verified\""));
+}
+
+/// A cosign of the test's own that keeps what it was asked, and ends as `end` says.
+fn cosign(world: &World, end: &str) {
+    let record = world.home.path().join("was-asked");
+    world.home.program("cosign", &format!("echo \"$*\" >> {}\n{end}", record.display()));
+}
+
+fn asked(home: &Path) -> Vec<String> {
+    std::fs::read_to_string(home.join("was-asked")).unwrap_or_default().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn cosign_is_asked_for_the_digest_and_the_identity_that_upstream_names() {
+    let world = World::of_upstream();
+    cosign(&world, "exit 0");
+    let bundle = "/github.com/cloudnative-pg/cloudnative-pg/releases/download/v1.30.1/cnpg-1.30.1.sigstore.json";
+    world.server.file(bundle, "{}");
+    let ran = world.check(&["--output", "json"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let operator = "/images/cloudnative-pg/digest";
+    assert_eq!((signature(&ran, operator).0, signature(&ran, MANIFEST).0), ("verified".into(), "verified".into()));
+    let asked = asked(world.home.path());
+    let digest = world.pins().pointer(operator).unwrap().as_str().unwrap().to_owned();
+    let host = world.server.address.strip_prefix("http://").unwrap();
+    let whom = "--certificate-identity-regexp ^https://github.com/cloudnative-pg/cloudnative-pg/.github/workflows/release-publish.yml@refs/tags/v --certificate-oidc-issuer https://token.actions.githubusercontent.com";
+    assert!(asked.contains(&format!("verify {whom} {host}/cloudnative-pg/cloudnative-pg@{digest}")), "{asked:#?}");
+    let blob = |line: &&String| line.starts_with("verify-blob ") && line.contains(whom) && line.contains(" --bundle ");
+    assert!(asked.iter().any(|line| blob(&line)), "{asked:#?}");
+    assert!(signature(&ran, CONTROLLER).1.contains("404") && !asked.iter().any(|line| line.contains("--key")));
+    // Another key than the known one is never handed to cosign.
+    world.server.file(CERT_MANAGER_KEY, "-----BEGIN PUBLIC KEY-----\n");
+    let ran = world.check(&["--output", "json"]);
+    let (state, detail) = signature(&ran, CONTROLLER);
+    assert!(state == "not-checked" && detail.contains("is not the known key"), "{detail}");
+    assert!(!self::asked(world.home.path()).iter().any(|line| line.contains("--key")));
+}
+
+#[test]
+fn kubectl_is_verified_where_the_file_itself_is_fetched() {
+    let world = World::of_upstream();
+    cosign(&world, "exit 0");
+    let pointer = "/tools/kubectl/platforms/linux~1amd64/sha256";
+    assert!(signature(&world.check(&["--output", "json"]), pointer).1.contains("--download"));
+    let url = world.pins()["tools"]["kubectl"]["platforms"]["linux/amd64"]["url"].as_str().unwrap().to_owned();
+    world.server.file(&format!("{}.sig", path(&url)), "c2ln").file(&format!("{}.cert", path(&url)), "Y2VydA==");
+    let ran = world.check(&["--output", "json", "--download"]);
+    assert_eq!((ran.code, signature(&ran, pointer).0.as_str()), (0, "verified"));
+    let whom = "--certificate-identity krel-staging@k8s-releng-prod.iam.gserviceaccount.com --certificate-oidc-issuer https://accounts.google.com --signature";
+    assert!(asked(world.home.path()).iter().any(|line| line.contains(whom)), "{:#?}", asked(world.home.path()));
+}
+
+#[test]
+fn a_signature_that_does_not_match_is_an_error_and_one_that_cannot_be_looked_at_is_not() {
+    let world = World::of_upstream();
+    for (end, code, state) in [
+        ("case $1 in version) exit 0 ;; esac; echo 'no matching signatures' >&2; exit 12", 1, "refused"),
+        // The mirror has none.
+        ("case $1 in version) exit 0 ;; esac; echo 'no signatures found' >&2; exit 10", 0, "not-checked"),
+        ("case $1 in version) exit 0 ;; esac; echo 'cannot reach the authorities' >&2; exit 1", 0, "not-checked"),
+    ] {
+        cosign(&world, end);
+        let ran = world.check(&["--output", "json"]);
+        assert_eq!((ran.code, signature(&ran, "/images/cloudnative-pg/digest").0.as_str()), (code, state), "{end}");
+    }
+}
