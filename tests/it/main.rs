@@ -9,12 +9,16 @@ mod guide;
 mod killercoda;
 
 // What everyone sees first.
+mod edition;
 mod help;
 
 // Without a cluster: the pins, the downloads and the files they leave.
 mod downloads;
 mod failures;
 mod pins;
+
+// How this program itself gets onto a machine.
+mod install;
 
 // Where the time of a run went: the page, and how a browser shows it.
 mod timings;
