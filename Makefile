@@ -33,5 +33,5 @@ bench: release ## how long it takes beside the shell way, in the lab
 build: ## the binary for this machine, for development
 	@cargo build --locked
 
-release: ## the binary as it is released
-	@cargo build --locked --release
+release: ## the binary as it is released, static
+	@scripts/build
