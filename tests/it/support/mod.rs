@@ -3,6 +3,7 @@
 
 mod browser;
 mod release;
+mod secure;
 mod server;
 mod terminal;
 mod world;
@@ -12,6 +13,7 @@ use std::process::{Command, Output};
 
 pub(crate) use browser::Browser;
 pub(crate) use release::{ASSET, Release, SHELLS};
+pub(crate) use secure::Secure;
 pub(crate) use server::{Behaviour, Server};
 pub(crate) use terminal::Terminal;
 pub(crate) use world::{TOOLS, World, archive, program, sum};
