@@ -256,8 +256,12 @@ download() {
   esac
 }
 
-# advice WORDS: what to do about what a program said
+# advice WORDS: what to do about what a program said; it says nothing where its words find no room either
 advice() {
+  if ! { echo probe > "$work/probe"; } 2> /dev/null; then
+    full
+    return
+  fi
   case $1 in
     *404* | *"error: 403"*)
       if [ "$version" = latest ]; then
