@@ -20,6 +20,9 @@ mod pins;
 // How this program itself gets onto a machine.
 mod install;
 
+// How it is released.
+mod releasing;
+
 // Where the time of a run went: the page, and how a browser shows it.
 mod timings;
 // How a run ends before its time, and two runs beside each other.
