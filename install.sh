@@ -45,6 +45,7 @@ main() {
     say "$program $version is already there: $place"
     return
   fi
+  warn_of_http
   make_work
   fetch SHA256SUMS
   find_sum
@@ -121,6 +122,14 @@ is_address() {
     http://[!/]* | https://[!/]*) return 0 ;;
   esac
   return 1
+}
+
+# The sum comes the same way as the program.
+warn_of_http() {
+  case ${mirror:-$url} in
+    https:* | http://localhost[:/]* | http://127.0.0.1[:/]*) ;;
+    *) say "note: $(without_password "${mirror:-$url}") is not encrypted: who is on the way could change the program, and its sum" >&2 ;;
+  esac
 }
 
 # What this machine is, and what it has.

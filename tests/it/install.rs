@@ -181,6 +181,8 @@ fn a_proxy_is_asked_in_either_letters() {
         let mut command = release.command(SHELLS[0], &["--url", "http://releases.example"]);
         let ran = release.home.ran(&command.env("PATH", path).env(name, &release.server.address).output().unwrap());
         assert_eq!(ran.code, 0, "{name} {downloader}: {}", ran.stderr);
+        // and what is not encrypted is told
+        assert!(ran.stderr.starts_with("note: http://releases.example is not encrypted: "), "{}", ran.stderr);
     }
 }
 
