@@ -21,6 +21,8 @@ case "$1 $2" in
     if [ -e "$HOME/spoil" ]; then echo more >> "$releases/$tag/assets/install.sh"; fi
     ;;
   "release download") mkdir -p "$5" && cp "$releases/$tag/assets"/* "$5" ;;
+  "pr list") [ -e "$HOME/asks" ] && echo 1 || echo 0 ;;
+  "pr create") touch "$HOME/asks" ;;
   "release edit") echo false > "$releases/$tag/draft" ;;
 esac"#;
 
@@ -174,6 +176,44 @@ fn what_comes_before_a_release_is_not_the_latest() {
     tree.write("CHANGELOG.md", "## 1.0.0-rc.1\n\n- soon\n");
     assert_eq!(tree.run("publish", &["v1.0.0-rc.1", "out"]).code, 0);
     assert!(tree.read("asked").contains(" --prerelease --latest=false "), "{}", tree.read("asked"));
+}
+
+#[test]
+fn the_scenario_is_changed_by_a_pull_request_and_only_once() {
+    let (tree, tag) = (Tree::new(), format!("v{VERSION}"));
+    let asset = "pgedge-bootstrap-x86_64-unknown-linux-musl.tar.gz";
+    let sum = "5".repeat(64);
+    tree.write("out/SHA256SUMS", &format!("{}  {asset}.sig\n{sum}  {asset}\n", "4".repeat(64)));
+    tree.write("killercoda/assets/prepare.sh", "url=\nsha256=\n");
+    tree.write(".gitignore", "/*\n!/killercoda\n!/scripts\n");
+    let git = |arguments: &[&str]| {
+        let identity = ["-c", "user.name=test", "-c", "user.email=test@example.com"];
+        let output = Command::new("git").args(identity).args(arguments).current_dir(tree.home.path()).output().unwrap();
+        assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    git(&["init", "--quiet", "--initial-branch", "main"]);
+    git(&["add", "--all"]);
+    git(&["commit", "--quiet", "--message", "all"]);
+    git(&["init", "--quiet", "--bare", "origin.git"]);
+    git(&["remote", "add", "origin", "origin.git"]);
+    git(&["push", "--quiet", "origin", "main"]);
+    // an attempt that is made twice asks once
+    for _ in 0..2 {
+        let ran = tree.run("scenario", &[&tag, "out"]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        git(&["switch", "--quiet", "main"]);
+        git(&["branch", "--quiet", "-D", &format!("scenario-{tag}")]);
+    }
+    let branch = format!("origin/scenario-{tag}");
+    let url = format!("https://github.com/pgEdge/pgedge-bootstrap/releases/download/{tag}/{asset}");
+    assert_eq!(git(&["show", &format!("{branch}:killercoda/assets/prepare.sh")]), format!("url={url}\nsha256={sum}\n"));
+    assert_eq!(git(&["diff", "--name-only", "main", &branch]), "killercoda/assets/prepare.sh\n");
+    assert_eq!(tree.read("asked").lines().filter(|line| line.starts_with("pr create ")).count(), 1);
+    // when that was merged there is nothing to ask for
+    git(&["merge", "--quiet", &branch]);
+    let ran = tree.run("scenario", &[&tag, "out"]);
+    assert_eq!((ran.code, ran.stderr), (0, format!("the scenario downloads {tag} already\n")));
 }
 
 #[test]
