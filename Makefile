@@ -1,21 +1,22 @@
 # Two-word targets over scripts. `make demo` and `make test` do all the set-up on a fresh machine.
 
-.PHONY: help demo test lint unit lab real sweep bench pins build release
+.PHONY: help demo test lint unit lab real sweep bench pins build release release-dry-run
 
 help: ## what can be made
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand --tabs=18
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand --tabs=26
 
 demo: ## build the binary and do the main job, to the replication proof
 	@scripts/demo
 
-test: ## everything: lint, unit, whole-program, lab
+test: ## everything: lint, unit, whole-program, release, lab
 	@scripts/test
 
-lint: ## formatting, clippy, dependencies, shell, Go
+lint: ## formatting, clippy, dependencies, shell, Go, workflows
 	@scripts/lint
 
 unit: ## the tests that need no docker
 	@scripts/browser
+	@scripts/shells
 	@cargo test --locked
 
 lab: ## build and start the lab, a real Kubernetes from package registries
@@ -36,5 +37,8 @@ pins: ## ask upstream about everything that is pinned, and show what changed; ne
 build: ## the binary for this machine, for development
 	@cargo build --locked
 
-release: ## the binary as it is released
-	@cargo build --locked --release
+release: ## the binary as it is released, static
+	@scripts/build
+
+release-dry-run: ## a whole release for this machine, installed from loopback
+	@scripts/release/dry-run

@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::shared::{Common, Output, Shape};
+use crate::edition::EDITION;
 use crate::lesson::{self, Lesson, LessonStep};
 use crate::options::parse_duration;
 use crate::step::{Stage, StepId};
@@ -18,7 +19,7 @@ use crate::step::{Stage, StepId};
 /// CloudNativePG, deploys three pgEdge nodes, and proves that a write on any node is read on the others. It can be run
 /// again at any time, and never touches your own kubeconfig.
 #[derive(Debug, Parser)]
-#[command(name = "pgedge-bootstrap", version, arg_required_else_help = true, args_conflicts_with_subcommands = true)]
+#[command(name = "pgedge-bootstrap", version, long_version = EDITION.as_str(), arg_required_else_help = true, args_conflicts_with_subcommands = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -61,6 +62,13 @@ pub(crate) enum Command {
     Tutorial(Tutorial),
     /// Print a completion script for a shell
     Completions { shell: clap_complete::Shell },
+    /// Write the pages of the manual, for those who package this program
+    #[command(hide = true)]
+    Man {
+        /// Where to write them
+        #[arg(long, value_name = "DIRECTORY")]
+        to: PathBuf,
+    },
 }
 
 #[derive(Debug, Args)]

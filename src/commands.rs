@@ -8,6 +8,7 @@ mod finding;
 mod guide;
 mod last_run;
 mod lesson_check;
+mod man;
 mod pins;
 mod prefetch;
 mod prove;
@@ -70,6 +71,7 @@ pub(crate) async fn run(cli: Cli, stop: &Stop) -> Result<Verdict> {
         Command::Env(arguments) => env::run(&arguments.common),
         Command::Tutorial(arguments) => tutorial::run(&arguments),
         Command::Completions { shell } => completions::run(shell),
+        Command::Man { to } => man::run(&to),
     }
 }
 

@@ -31,6 +31,7 @@ mod signals;
 mod ui;
 
 // The vocabulary.
+mod edition;
 mod event;
 mod failure;
 mod file;

@@ -58,13 +58,7 @@ pub(super) fn network_error(address: &str, error: &reqwest::Error) -> Attempt {
     let causes: Vec<&(dyn std::error::Error + 'static)> =
         std::iter::successors(Some(error as &(dyn std::error::Error + 'static)), |error| error.source()).collect();
     let text = causes.last().map_or_else(|| error.to_string(), std::string::ToString::to_string);
-    let certificate = |cause: &&(dyn std::error::Error + 'static)| {
-        matches!(cause.downcast_ref::<rustls::Error>(), Some(rustls::Error::InvalidCertificate(_)))
-            || cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref).is_some_and(|inner| {
-                matches!(inner.downcast_ref::<rustls::Error>(), Some(rustls::Error::InvalidCertificate(_)))
-            })
-    };
-    if causes.iter().any(certificate) {
+    if causes.iter().any(|cause| is_of_a_certificate(*cause)) {
         let failure =
             Failure::new(FailureId::CertificateUntrusted, format!("the certificate of {address} is not trusted"));
         return Attempt::Final(failure.evidence(text).into());
@@ -74,4 +68,11 @@ pub(super) fn network_error(address: &str, error: &reqwest::Error) -> Attempt {
         return Attempt::Final(failure.evidence(text).into());
     }
     again(format!("{address}: {text}"))
+}
+
+/// An input/output error may hold another one, any number of times, and its `source` is not what it holds but the source of that.
+fn is_of_a_certificate(cause: &(dyn std::error::Error + 'static)) -> bool {
+    let held = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    matches!(cause.downcast_ref::<rustls::Error>(), Some(rustls::Error::InvalidCertificate(_)))
+        || held.is_some_and(|inner| is_of_a_certificate(inner))
 }

@@ -1,5 +1,6 @@
 //! The HTTP client: whom it trusts, and where it goes instead of upstream.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +15,10 @@ use crate::failure::{Failure, FailureId};
 /// step's deadline is its limit.
 const CONNECT: Duration = Duration::from_secs(15);
 const SILENCE: Duration = Duration::from_secs(30);
+
+/// What `localhost` is, also where no `/etc/hosts` says so: an empty container has none. The port is the address's own.
+const THIS_MACHINE_V4: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+const THIS_MACHINE_V6: SocketAddr = SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), 0);
 
 /// The certificate authorities to trust: the system's, the bundled ones of Mozilla (an empty container has none of its
 /// own), those of `SSL_CERT_FILE` (read with the system's) and those of `--ca-file`.
@@ -69,6 +74,7 @@ impl TrustedRoots {
             .with_no_client_auth();
         Ok(reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
+            .resolve_to_addrs("localhost", &[THIS_MACHINE_V4, THIS_MACHINE_V6])
             .user_agent(concat!("pgedge-bootstrap/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT)
             .read_timeout(SILENCE))

@@ -1,7 +1,7 @@
 //! Downloads that go wrong, one way at a time: nothing that is not the pinned file is ever placed or run, and nothing
 //! half-written is left.
 
-use crate::support::{Behaviour, TOOLS, World, program, sum};
+use crate::support::{Behaviour, Secure, TOOLS, World, program, sum};
 
 #[test]
 fn the_four_tools_are_placed_and_run_once() {
@@ -169,6 +169,20 @@ fn a_web_page_in_the_place_of_a_program_is_told_as_one() {
     let ran = world.tools();
     assert_eq!(ran.code, 1);
     assert!(ran.stderr.contains("(download-not-a-file)") && ran.stderr.contains("<!DOCTYPE html>"), "{}", ran.stderr);
+}
+
+#[test]
+fn an_authority_that_nobody_knows_is_told_at_once() {
+    let world = World::new();
+    let secure = Secure::before(&world.server);
+    let arguments = ["tools", "--pins", "pins.json", "--mirror", &secure.address];
+    let ran = world.home.run(&arguments);
+    assert_eq!(ran.code, 1);
+    assert!(ran.stderr.contains("(certificate-untrusted)") && !ran.stderr.contains("trying again"), "{}", ran.stderr);
+    assert_eq!(world.server.requests(), Vec::<String>::new());
+    let authority = secure.authority().display().to_string();
+    let ran = world.home.run(&[&arguments[..], &["--ca-file", &authority]].concat());
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: &[&[&str]] = &[
     &[
         "adoption",
+        "edition",
         "event",
         "failure",
         "file",
@@ -43,6 +44,7 @@ const FLOORS: &[&[&str]] = &[
 /// Names from outside and the modules that may use them.
 const HOMES: &[(&str, &[&str])] = &[
     ("clap", &["cli", "main", "commands"]),
+    ("clap_mangen", &["commands"]),
     ("console", &["ui"]),
     ("pulldown_cmark", &["lesson", "ui"]),
     ("regex", &["redact"]),

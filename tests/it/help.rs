@@ -3,8 +3,8 @@
 use crate::support::Home;
 
 #[test]
-fn the_version_is_the_crates() {
-    let ran = Home::new().run(&["--version"]);
+fn the_short_version_is_one_line() {
+    let ran = Home::new().run(&["-V"]);
     assert_eq!((ran.code, ran.stdout.trim()), (0, concat!("pgedge-bootstrap ", env!("CARGO_PKG_VERSION"))));
 }
 
@@ -68,6 +68,25 @@ fn every_shell_gets_its_completions() {
         let ran = Home::new().run(&["completions", shell]);
         assert_eq!(ran.code, 0);
         assert!(ran.stdout.contains("pgedge-bootstrap"), "{shell}: {}", ran.stdout);
+    }
+}
+
+#[test]
+fn every_command_gets_a_page_of_the_manual() {
+    let home = Home::new();
+    assert_eq!(home.run(&["man", "--to", "man"]).code, 0);
+    let help = home.run(&["--help"]).stdout;
+    let commands = help.split_once("Commands:\n").unwrap().1.lines().map_while(|line| line.split_whitespace().next());
+    let mut wanted: Vec<String> = commands
+        .filter(|name| *name != "help")
+        .map(|name| format!("man/pgedge-bootstrap-{name}.1"))
+        .chain(["man/pgedge-bootstrap.1".to_owned(), "man/pgedge-bootstrap-tutorial-export.1".to_owned()])
+        .collect();
+    wanted.sort();
+    assert_eq!(home.files(), wanted);
+    for file in wanted {
+        let text = std::fs::read_to_string(home.path().join(&file)).unwrap();
+        assert!(text.contains(".TH pgedge-bootstrap") && text.contains(".SH SYNOPSIS"), "{file}: {text}");
     }
 }
 

@@ -10,6 +10,7 @@ mod guide;
 mod killercoda;
 
 // What everyone sees first.
+mod edition;
 mod help;
 
 // Without a cluster: the pins, the downloads and the files they leave.
@@ -20,6 +21,12 @@ mod pins;
 mod refresh;
 mod signatures;
 mod upstream;
+
+// How this program itself gets onto a machine.
+mod install;
+
+// How it is released.
+mod releasing;
 
 // Where the time of a run went: the page, and how a browser shows it.
 mod timings;

@@ -93,6 +93,11 @@ impl Server {
         self.file("/token", format!(r#"{{"token": "{token}", "expires_in": 300}}"#))
     }
 
+    /// The bytes of a file that is served.
+    pub(crate) fn served(&self, path: &str) -> Vec<u8> {
+        self.shared.lock().unwrap().files[path].clone()
+    }
+
     /// The next requests of `path` are answered like this; those after them as they should be.
     pub(crate) fn then(&self, path: &str, behaviours: impl IntoIterator<Item = Behaviour>) -> &Self {
         self.shared.lock().unwrap().script.insert(path.to_owned(), behaviours.into_iter().collect());

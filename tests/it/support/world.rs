@@ -27,6 +27,11 @@ pub(crate) struct World {
 impl World {
     /// A mirror with all files of a run, and pins that fit it.
     pub(crate) fn new() -> Self {
+        Self::with(program)
+    }
+
+    /// The same with other programs as the tools.
+    pub(crate) fn with(program: impl Fn(&str) -> Vec<u8>) -> Self {
         let (home, server) = (Home::new(), Server::start());
         let mut pins: serde_json::Value =
             serde_json::from_str(&home.run(&["versions", "--output", "json"]).stdout).unwrap();
@@ -107,7 +112,8 @@ impl std::fmt::LowerHex for HexDigest {
     }
 }
 
-fn archive(member: &str, bytes: &[u8]) -> Vec<u8> {
+/// A tar.gz with one program in it.
+pub(crate) fn archive(member: &str, bytes: &[u8]) -> Vec<u8> {
     let mut builder = tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast()));
     let mut header = tar::Header::new_gnu();
     header.set_size(bytes.len() as u64);

@@ -2,6 +2,8 @@
 //! well or badly.
 
 mod browser;
+mod release;
+mod secure;
 mod server;
 mod terminal;
 pub(crate) mod upstream;
@@ -11,9 +13,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 pub(crate) use browser::Browser;
+pub(crate) use release::{ASSET, Release, SHELLS};
+pub(crate) use secure::Secure;
 pub(crate) use server::{Behaviour, Server};
 pub(crate) use terminal::Terminal;
-pub(crate) use world::{TOOLS, World, program, sum};
+pub(crate) use world::{TOOLS, World, archive, program, sum};
 
 /// A HOME that is removed again.
 pub(crate) struct Home {

@@ -1,0 +1,65 @@
+//! Tells the program which commit it is built from, as the variable `PGEDGE_BOOTSTRAP_COMMIT` of its compiler: twelve digits, with
+//! `-changed` behind them when what is compiled in is not what that commit has, or `unknown` when this is no work tree of git.
+//! Who builds from an archive of the sources gives the same variable from outside.
+
+use std::path::Path;
+use std::process::Command;
+
+/// What is compiled in. A change of anything else does not make another program.
+const COMPILED_IN: [&str; 6] = ["build.rs", "Cargo.toml", "Cargo.lock", "src", "tutorial", "killercoda"];
+
+const VARIABLE: &str = "PGEDGE_BOOTSTRAP_COMMIT";
+
+fn main() {
+    println!("cargo::rerun-if-env-changed={VARIABLE}");
+    let commit = match std::env::var(VARIABLE) {
+        Ok(given) => given_commit(&given),
+        Err(_) => work_tree_commit().unwrap_or_else(|| "unknown".to_owned()),
+    };
+    println!("cargo::rustc-env={VARIABLE}={commit}");
+}
+
+fn given_commit(given: &str) -> String {
+    if given.len() < 12 || !given.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+        println!("cargo::error={VARIABLE} is {given:?}, which is not a commit of twelve or more lower-case digits");
+    }
+    given.chars().take(12).collect()
+}
+
+/// `None` outside of a work tree: sources from an archive may lie in somebody else's.
+fn work_tree_commit() -> Option<String> {
+    let here = std::fs::canonicalize(std::env::var_os("CARGO_MANIFEST_DIR")?).ok()?;
+    if std::fs::canonicalize(git(&["rev-parse", "--show-toplevel"])?).ok()? != here {
+        return None;
+    }
+    watch();
+    let commit = git(&["rev-parse", "--verify", "HEAD"])?;
+    let changes = git(&[&["status", "--porcelain", "--"][..], &COMPILED_IN].concat())?;
+    Some(given_commit(&commit) + if changes.is_empty() { "" } else { "-changed" })
+}
+
+/// Says what makes cargo run this again: HEAD, the branch that it names, wherever git keeps that, and what is compiled in. cargo
+/// takes a file that is not there for one that always changes, so only what is there is named.
+fn watch() {
+    let branch = git(&["symbolic-ref", "--quiet", "HEAD"]);
+    let mut watched = vec!["HEAD".to_owned(), "packed-refs".to_owned()];
+    // A branch that is packed gets a file of its own with the next commit, which the folder tells.
+    let folder = branch.as_deref().and_then(|branch| branch.rsplit_once('/')).map(|(folder, _)| folder.to_owned());
+    watched.extend(branch);
+    watched.extend(folder);
+    for name in watched {
+        if let Some(path) = git(&["rev-parse", "--git-path", &name]).filter(|path| Path::new(path).exists()) {
+            println!("cargo::rerun-if-changed={path}");
+        }
+    }
+    for path in COMPILED_IN.iter().filter(|path| Path::new(path).exists()) {
+        println!("cargo::rerun-if-changed={path}");
+    }
+}
+
+/// What git answers, without the line's end; `None` where there is no git, or it refuses.
+fn git(arguments: &[&str]) -> Option<String> {
+    let output = Command::new("git").arg("--no-optional-locks").args(arguments).output().ok()?;
+    let answer = String::from_utf8(output.stdout).ok()?;
+    output.status.success().then(|| answer.trim_end().to_owned())
+}

@@ -1,0 +1,17 @@
+//! Which edition of the program this is: its version, the commit that it was built from, and the pins that it has built in.
+
+use std::sync::LazyLock;
+
+use sha2::Digest as _;
+
+use crate::pins::Pins;
+use crate::sum::Sha256;
+
+/// The commit, from `build.rs`: `-changed` behind it when the sources were not those of the commit, `unknown` when nobody knows.
+const COMMIT: &str = env!("PGEDGE_BOOTSTRAP_COMMIT");
+
+/// What `--version` says behind the name. `-V` says the first line.
+pub(crate) static EDITION: LazyLock<String> = LazyLock::new(|| {
+    let pins = Sha256::from_bytes(&sha2::Sha256::digest(Pins::BUILT_IN));
+    format!("{}\ncommit {COMMIT}\npins {}", env!("CARGO_PKG_VERSION"), &pins.as_str()[..12])
+});
