@@ -38,13 +38,13 @@ main() {
 
   read_options "$@"
   find_platform
-  find_programs
   place=$to/$program
   [ ! -d "$place" ] || fail "$place is a directory" "choose another place: --to DIR"
   if [ "$version" != latest ] && [ -z "$attestation" ] && is_installed "$version"; then
     say "$program $version is already there: $place"
     return
   fi
+  find_programs
   warn_of_http
   make_work
   fetch SHA256SUMS

@@ -8,6 +8,7 @@ mod server;
 mod terminal;
 mod world;
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -50,10 +51,7 @@ impl Home {
     /// A docker of the test's own, before any that this machine has: a shell script. What a test says of docker must
     /// not depend on whether one is installed here, or runs.
     pub(crate) fn docker(&self, script: &str) {
-        std::fs::create_dir_all(self.programs()).unwrap();
-        let docker = self.programs().join("docker");
-        std::fs::write(&docker, format!("#!/bin/sh\n{script}\n")).unwrap();
-        std::fs::set_permissions(&docker, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        write_program(&self.programs().join("docker"), format!("#!/bin/sh\n{script}\n").as_bytes());
     }
 
     fn programs(&self) -> PathBuf {
@@ -85,6 +83,17 @@ impl Home {
     pub(crate) fn files(&self) -> Vec<String> {
         files_below(self.path())
     }
+}
+
+/// A program, written by another process: while a child that is being started still has a copy of our open file, the kernel refuses to
+/// run it.
+pub(crate) fn write_program(path: &Path, bytes: &[u8]) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let mut writer = Command::new("sh");
+    writer.args(["-c", "cat > \"$1\" && chmod 755 \"$1\"", "sh"]).arg(path).stdin(std::process::Stdio::piped());
+    let mut writer = writer.spawn().unwrap();
+    writer.stdin.take().unwrap().write_all(bytes).unwrap();
+    assert!(writer.wait().unwrap().success(), "{} cannot be written", path.display());
 }
 
 /// Every file below a folder, relative to it.
