@@ -52,7 +52,7 @@ main() {
   fetch "$asset"
   verify
   unpack
-  if [ -f "$place" ] && [ "$(sum_of "$place")" = "$(sum_of "$work/$program")" ]; then
+  if [ -f "$place" ] && [ -x "$place" ] && [ "$(sum_of "$place")" = "$(sum_of "$work/$program")" ]; then
     say "$told is already there: $place"
     return
   fi

@@ -68,6 +68,10 @@ fn the_latest_release_is_not_installed_twice() {
         assert_eq!(ran.stdout, "pgedge-bootstrap 1.2.3 is already there: $HOME/to/pgedge-bootstrap\n");
         assert_eq!(inode(&release), before);
         assert_eq!(release.files(), ["to/pgedge-bootstrap", "was-run"]);
+        // unless it cannot be run
+        std::fs::set_permissions(release.place(), std::fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(release.install(shell, &[]).stdout.contains(" is installed: "));
+        assert_eq!(std::fs::metadata(release.place()).unwrap().permissions().mode() & 0o7777, 0o755);
     }
 }
 
