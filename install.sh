@@ -38,13 +38,13 @@ main() {
 
   read_options "$@"
   find_platform
-  find_programs
   place=$to/$program
   [ ! -d "$place" ] || fail "$place is a directory" "choose another place: --to DIR"
   if [ "$version" != latest ] && [ -z "$attestation" ] && is_installed "$version"; then
     say "$program $version is already there: $place"
     return
   fi
+  find_programs
   warn_of_http
   make_work
   fetch SHA256SUMS
@@ -52,7 +52,7 @@ main() {
   fetch "$asset"
   verify
   unpack
-  if [ -f "$place" ] && [ "$(sum_of "$place")" = "$(sum_of "$work/$program")" ]; then
+  if [ -f "$place" ] && [ -x "$place" ] && [ "$(sum_of "$place")" = "$(sum_of "$work/$program")" ]; then
     say "$told is already there: $place"
     return
   fi

@@ -27,6 +27,20 @@ fn the_latest_release_is_installed_by_every_shell_and_every_downloader() {
 }
 
 #[test]
+fn it_can_be_piped_into_every_shell() {
+    for shell in SHELLS {
+        let release = Release::new();
+        let script = std::fs::File::open(concat!(env!("CARGO_MANIFEST_DIR"), "/install.sh")).unwrap();
+        let url = format!("{}/releases", release.server.address);
+        let output =
+            release.shell(shell).args(["-s", "--", "--to", "to", "--url", &url]).stdin(script).output().unwrap();
+        let ran = release.home.ran(&output);
+        assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{shell:?}");
+        assert!(release.place().exists(), "{shell:?}");
+    }
+}
+
+#[test]
 fn a_version_that_is_there_is_not_fetched_again() {
     for shell in SHELLS {
         let release = Release::new();
@@ -36,6 +50,10 @@ fn a_version_that_is_there_is_not_fetched_again() {
         assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
         assert_eq!(ran.stdout, "pgedge-bootstrap 1.2.3 is already there: $HOME/to/pgedge-bootstrap\n");
         assert_eq!((release.server.requests(), inode(&release)), (requests, before));
+        // for that nothing is needed that downloads
+        let path = release.only(&[]);
+        let output = release.command(shell, &["--version", "1.2.3"]).env("PATH", path).output().unwrap();
+        assert_eq!(release.home.ran(&output).code, 0);
     }
 }
 
@@ -50,6 +68,10 @@ fn the_latest_release_is_not_installed_twice() {
         assert_eq!(ran.stdout, "pgedge-bootstrap 1.2.3 is already there: $HOME/to/pgedge-bootstrap\n");
         assert_eq!(inode(&release), before);
         assert_eq!(release.files(), ["to/pgedge-bootstrap", "was-run"]);
+        // unless it cannot be run
+        std::fs::set_permissions(release.place(), std::fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(release.install(shell, &[]).stdout.contains(" is installed: "));
+        assert_eq!(std::fs::metadata(release.place()).unwrap().permissions().mode() & 0o7777, 0o755);
     }
 }
 

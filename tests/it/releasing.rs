@@ -1,10 +1,9 @@
 //! The scripts of a release, on a copy of what they read, with a `gh` of the test's own.
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{Home, Ran, sum};
+use crate::support::{Home, Ran, sum, write_program};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -45,8 +44,7 @@ impl Tree {
             "CHANGELOG.md",
             &format!("# Changelog\n\n## Unreleased\n\n- more\n\n## {VERSION}\n\n- one\n\n## 0.0.1\n\n- zero\n"),
         );
-        tree.write("programs/gh", &format!("#!/bin/sh\n{GH}\n"));
-        std::fs::set_permissions(tree.path("programs/gh"), std::fs::Permissions::from_mode(0o755)).unwrap();
+        write_program(&tree.path("programs/gh"), format!("#!/bin/sh\n{GH}\n").as_bytes());
         tree
     }
 

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::elf;
 use crate::served::{Set, VERSION, tree, unpacked};
-use crate::support::sum;
+use crate::support::{Home, sum, write_program};
 
 #[test]
 fn the_set_is_whole_and_its_sums_are_right() {
@@ -24,6 +24,16 @@ fn the_set_is_whole_and_its_sums_are_right() {
 }
 
 #[test]
+fn the_set_is_of_this_tree() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("pgedge-bootstrap");
+    write_program(&program, &Set::built().program());
+    let told = Command::new(program).arg("--version").output().unwrap().stdout;
+    let here = Home::new().run(&["--version"]).stdout;
+    assert_eq!(String::from_utf8(told).unwrap(), here, "scripts/release/set makes it anew");
+}
+
+#[test]
 fn an_archive_holds_the_program_its_completions_and_its_manual() {
     let members = Set::built().members();
     let names: BTreeSet<&str> = members.keys().map(String::as_str).collect();
@@ -36,7 +46,7 @@ fn an_archive_holds_the_program_its_completions_and_its_manual() {
     ];
     let mut wanted: BTreeSet<String> = ["LICENSE", "README.md", "pgedge-bootstrap"].map(str::to_owned).into();
     wanted.extend(completions.map(|name| format!("completions/{name}")));
-    let home = crate::support::Home::new();
+    let home = Home::new();
     assert_eq!(home.run(&["man", "--to", "man"]).code, 0);
     wanted.extend(home.files());
     assert_eq!(names, wanted.iter().map(String::as_str).collect());
@@ -77,7 +87,7 @@ fn an_archive_says_nothing_of_who_packed_it_and_when() {
 fn the_same_binary_is_packed_into_the_same_bytes() {
     let (set, folder) = (Set::built(), tempfile::tempdir().unwrap());
     let (program, out) = (folder.path().join("program"), folder.path().join("out"));
-    std::fs::write(&program, set.program()).unwrap();
+    write_program(&program, &set.program());
     // by somebody else, elsewhere, later
     let packed = Command::new("sh")
         .args(["-c", "umask 077 && chmod 700 \"$1\" && exec scripts/release/package \"$2\" \"$1\" \"$3\"", "sh"])

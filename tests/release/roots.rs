@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::served::{REPOSITORY, Set, VERSION, tree};
-use crate::support::{Home, Ran, Secure, TOOLS, World};
+use crate::support::{Home, Ran, Secure, TOOLS, World, write_program};
 
 /// Who runs the program.
 const PEOPLE: [&str; 2] = ["0:0", "65534:65534"];
@@ -19,7 +19,7 @@ impl Root {
     /// With nothing else.
     fn empty() -> Self {
         let root = Self { home: Home::new() };
-        root.put("pgedge-bootstrap", &Set::built().program(), 0o755);
+        write_program(&root.path().join("pgedge-bootstrap"), &Set::built().program());
         std::fs::set_permissions(root.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
         root
     }
@@ -38,11 +38,10 @@ impl Root {
         self.home.path()
     }
 
-    fn put(&self, name: &str, bytes: &[u8], mode: u32) {
-        let path = self.path().join(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, bytes).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+    /// A file for everybody to read.
+    fn put(&self, name: &str, bytes: &[u8]) {
+        std::fs::write(self.path().join(name), bytes).unwrap();
+        std::fs::set_permissions(self.path().join(name), std::fs::Permissions::from_mode(0o644)).unwrap();
     }
 
     fn run(&self, person: &str, words: &[&str]) -> Ran {
@@ -73,8 +72,8 @@ impl Root {
         let programs: Vec<(&str, Vec<u8>)> = TOOLS.map(|tool| (tool, static_program(tool))).to_vec();
         let world = World::with(|tool| programs.iter().find(|(name, _)| *name == tool).unwrap().1.clone());
         let secure = Secure::before(&world.server);
-        self.put("pins.json", &std::fs::read(world.home.path().join("pins.json")).unwrap(), 0o644);
-        self.put("authority.pem", &std::fs::read(secure.authority()).unwrap(), 0o644);
+        self.put("pins.json", &std::fs::read(world.home.path().join("pins.json")).unwrap());
+        self.put("authority.pem", &std::fs::read(secure.authority()).unwrap());
         for person in PEOPLE {
             let to = format!("/tmp/{}", person.replace(':', "-"));
             let settings = ["--pins", "/pins.json", "--ca-file", "/authority.pem", "--bin-dir", &to];
@@ -152,7 +151,7 @@ fn install_sh_needs_no_more_than_busybox() {
     let (root, server) = (Root::of("alpine"), Set::built().serve());
     std::fs::remove_file(root.path().join("pgedge-bootstrap")).unwrap();
     root.furnish();
-    root.put("install.sh", &Set::built().bytes("install.sh"), 0o644);
+    root.put("install.sh", &Set::built().bytes("install.sh"));
     let url = format!("{}{}/releases", server.address, REPOSITORY.strip_prefix("https:/").unwrap());
     for person in PEOPLE {
         let ran = root.run(person, &["sh", "/install.sh", "--url", &url, "--to", "/home/tester/bin"]);
@@ -171,7 +170,7 @@ fn install_sh_needs_no_more_than_busybox() {
 #[test]
 fn a_debian_without_a_downloader_is_told() {
     let root = Root::of("debian");
-    root.put("install.sh", &Set::built().bytes("install.sh"), 0o644);
+    root.put("install.sh", &Set::built().bytes("install.sh"));
     let ran = root.run(PEOPLE[0], &["sh", "/install.sh"]);
     assert_eq!(ran.code, 1);
     assert_eq!(ran.stderr, "error: neither curl nor wget is installed\nhint: install one of them\n");

@@ -9,6 +9,7 @@ mod terminal;
 pub(crate) mod upstream;
 mod world;
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -48,18 +49,14 @@ impl Home {
         self.path().join(".cache/pgedge-bootstrap")
     }
 
-    /// A docker of the test's own, before any that this machine has. What a test says of docker must not depend on
-    /// whether one is installed here, or runs.
+    /// A docker of the test's own. What a test says of docker must not depend on whether one is installed here, or runs.
     pub(crate) fn docker(&self, script: &str) {
         self.program("docker", script);
     }
 
     /// A program of the test's own, before any that this machine has: a shell script.
     pub(crate) fn program(&self, name: &str, script: &str) {
-        std::fs::create_dir_all(self.programs()).unwrap();
-        let program = self.programs().join(name);
-        std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
-        std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        write_program(&self.programs().join(name), format!("#!/bin/sh\n{script}\n").as_bytes());
     }
 
     pub(crate) fn programs(&self) -> PathBuf {
@@ -91,6 +88,17 @@ impl Home {
     pub(crate) fn files(&self) -> Vec<String> {
         files_below(self.path())
     }
+}
+
+/// A program, written by another process: while a child that is being started still has a copy of our open file, the kernel refuses to
+/// run it.
+pub(crate) fn write_program(path: &Path, bytes: &[u8]) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let mut writer = Command::new("sh");
+    writer.args(["-c", "cat > \"$1\" && chmod 755 \"$1\"", "sh"]).arg(path).stdin(std::process::Stdio::piped());
+    let mut writer = writer.spawn().unwrap();
+    writer.stdin.take().unwrap().write_all(bytes).unwrap();
+    assert!(writer.wait().unwrap().success(), "{} cannot be written", path.display());
 }
 
 /// Every file below a folder, relative to it.

@@ -1,11 +1,11 @@
 //! Releases on a server of our own, and `install.sh` of this tree, in the shells that people have.
 
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::world::{archive, sum};
-use super::{Home, Ran, Server};
+use super::{Home, Ran, Server, write_program};
 
 /// `scripts/shells` sees to it that they are here.
 pub(crate) const SHELLS: [&[&str]; 3] = [&["dash"], &["busybox", "sh"], &["bash", "--posix"]];
@@ -54,9 +54,7 @@ impl Release {
     /// A program of the test's own, before any that this machine has: a shell script.
     pub(crate) fn program(&self, name: &str, script: &str) {
         let folder = self.home.path().join("programs");
-        std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(folder.join(name), format!("#!/bin/sh\n{script}\n")).unwrap();
-        std::fs::set_permissions(folder.join(name), std::fs::Permissions::from_mode(0o755)).unwrap();
+        write_program(&folder.join(name), format!("#!/bin/sh\n{script}\n").as_bytes());
     }
 
     /// Where the program is installed to.
@@ -78,10 +76,16 @@ impl Release {
 
     /// `install.sh` without any argument.
     pub(crate) fn bare(&self, shell: &[&str]) -> Command {
+        let mut command = self.shell(shell);
+        command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("install.sh"));
+        command
+    }
+
+    /// A shell with nothing to do yet.
+    pub(crate) fn shell(&self, shell: &[&str]) -> Command {
         let mut command = Command::new(program_of_this_machine(shell[0]));
         command
             .args(&shell[1..])
-            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("install.sh"))
             .env_clear()
             .env("HOME", self.home.path())
             .env("PATH", format!("{}/programs:/usr/sbin:/usr/bin:/sbin:/bin", self.home.path().display()))
