@@ -33,7 +33,7 @@ pub(crate) enum Command {
     Up(Up),
     /// Install the four verified tools and nothing else
     Tools(Tools),
-    /// Fetch everything that can be had before there is a cluster: tools, manifests, chart, node image
+    /// Fetch what needs no cluster: tools, manifests, chart, node image
     Prefetch(Prefetch),
     /// Look at the steps without changing anything
     Verify(Verify),

@@ -80,7 +80,7 @@ fn every_command_gets_a_page_of_the_manual() {
     let mut wanted: Vec<String> = commands
         .filter(|name| *name != "help")
         .map(|name| format!("man/pgedge-bootstrap-{name}.1"))
-        .chain(["man/pgedge-bootstrap.1".to_owned(), "man/pgedge-bootstrap-tutorial-export.1".to_owned()])
+        .chain(["", "-tutorial-export", "-pins-check"].map(|name| format!("man/pgedge-bootstrap{name}.1")))
         .collect();
     wanted.sort();
     assert_eq!(home.files(), wanted);

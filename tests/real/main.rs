@@ -13,10 +13,13 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod dev_container;
 mod facts;
+mod feature;
 mod lab;
 mod lesson;
 mod pins;
+mod released;
 mod scenario;
 mod snapshot;
 #[path = "../common/terminal.rs"]
@@ -62,6 +65,10 @@ const FACTS: &[Fact] = &[
     ),
     ("workers_get_their_images_from_the_first_node", facts::workers_get_their_images_from_the_first_node),
     ("the_lesson_can_be_followed", lesson::the_lesson_can_be_followed),
+    ("the_feature_passes_its_own_tests", feature::the_feature_passes_its_own_tests),
+    ("the_features_readme_is_that_of_its_manifest", feature::the_features_readme_is_that_of_its_manifest),
+    ("the_feature_can_be_published_and_used", feature::the_feature_can_be_published_and_used),
+    ("a_dev_container_prepares_itself_and_comes_back", dev_container::a_dev_container_prepares_itself_and_comes_back),
     ("the_scenario_can_be_played", scenario::the_scenario_can_be_played),
     ("a_small_machine_gets_two_nodes", scenario::a_small_machine_gets_two_nodes),
     ("the_first_page_always_ends_and_says_how", scenario::the_first_page_always_ends_and_says_how),
@@ -82,6 +89,7 @@ fn main() -> ExitCode {
         if held { passed += 1 } else { failed.push(*name) }
     }
     scenario::leave(&lab);
+    feature::leave(&lab);
     lab.leave();
     if !failed.is_empty() {
         println!("\nfailed:\n    {}", failed.join("\n    "));

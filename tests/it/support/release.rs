@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::world::{archive, sum};
-use super::{Home, Ran, Server, write_program};
+use super::{Home, Ran, Server};
 
 /// `scripts/shells` sees to it that they are here.
 pub(crate) const SHELLS: [&[&str]; 3] = [&["dash"], &["busybox", "sh"], &["bash", "--posix"]];
@@ -53,8 +53,7 @@ impl Release {
 
     /// A program of the test's own, before any that this machine has: a shell script.
     pub(crate) fn program(&self, name: &str, script: &str) {
-        let folder = self.home.path().join("programs");
-        write_program(&folder.join(name), format!("#!/bin/sh\n{script}\n").as_bytes());
+        self.home.program(name, script);
     }
 
     /// Where the program is installed to.

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::learner::{Learner, PROMPT};
 use crate::lab::{Lab, Ran, ran};
+use crate::released::Released;
 use crate::terminal::Terminal;
 
 const CLUSTER: &str = "pgedge-lab-killercoda";
@@ -319,18 +320,9 @@ impl Scenario {
         let folder = tempfile::tempdir().unwrap();
         let copied = Command::new("cp").args(["-a", "--"]).arg(root.join("killercoda/.")).arg(folder.path()).status();
         assert!(copied.unwrap().success());
-        let path = "github.com/pgEdge/pgedge-bootstrap/releases/download/v0.0.0-lab/pgedge-bootstrap-x86_64-unknown-linux-musl.tar.gz";
-        let mirror = Path::new(lab.setting("PGEDGE_BOOTSTRAP_PINS")).parent().unwrap();
-        let archive = mirror.join("guests").join(path);
-        std::fs::create_dir_all(archive.parent().unwrap()).unwrap();
-        let program = Path::new(env!("CARGO_BIN_EXE_pgedge-bootstrap"));
-        let mut tar = Command::new("tar");
-        tar.arg("-czf").arg(&archive).arg("-C").arg(program.parent().unwrap()).arg("pgedge-bootstrap");
-        assert!(tar.status().unwrap().success());
-        let sum = ran(&Command::new("sha256sum").arg(&archive).output().unwrap()).stdout;
-        let sum = sum.split_whitespace().next().unwrap();
+        let release = Released::new(lab);
         let released = Command::new(root.join("scripts/killercoda-release"))
-            .args([&format!("{MIRROR}/{path}"), sum])
+            .args([&format!("{MIRROR}/{}", release.path), &release.sum])
             .arg(folder.path())
             .status();
         assert!(released.unwrap().success());
