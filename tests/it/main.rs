@@ -5,9 +5,11 @@
 // The house: who imports whom, and what may not be in the tree.
 mod adoption;
 mod codespace;
+mod feature;
 mod floors;
 mod guide;
 mod killercoda;
+mod launch;
 
 // What everyone sees first.
 mod edition;
