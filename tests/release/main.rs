@@ -5,8 +5,8 @@
 
 // What is in the set, and in an archive.
 mod assets;
-// How it gets onto a machine: by install.sh, by cargo-binstall.
-// Whoever installs in another way (a dev container's feature) gets a file of its own here, with `served::Set` as its release server.
+// How it gets onto a machine: by install.sh, by cargo-binstall, by the feature of dev containers.
+mod feature;
 mod installs;
 // Where the binary runs: machines that have less and less.
 mod roots;

@@ -11,7 +11,7 @@ use crate::support::{Home, Ran, Secure, TOOLS, World, write_program};
 const PEOPLE: [&str; 2] = ["0:0", "65534:65534"];
 
 /// A root file system of the test's own, with the binary in it.
-struct Root {
+pub(crate) struct Root {
     home: Home,
 }
 
@@ -24,7 +24,7 @@ impl Root {
         root
     }
 
-    fn of(name: &str) -> Self {
+    pub(crate) fn of(name: &str) -> Self {
         let roots = run(Command::new(tree().join("tests/release/roots")));
         let from = Path::new(roots.trim_end()).join(name);
         let root = Self::empty();
@@ -34,7 +34,7 @@ impl Root {
         root
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.home.path()
     }
 
@@ -44,7 +44,7 @@ impl Root {
         std::fs::set_permissions(self.path().join(name), std::fs::Permissions::from_mode(0o644)).unwrap();
     }
 
-    fn run(&self, person: &str, words: &[&str]) -> Ran {
+    pub(crate) fn run(&self, person: &str, words: &[&str]) -> Ran {
         let mut command = Command::new("chroot");
         command.arg(format!("--userspec={person}")).arg(self.path()).args(words);
         command.env_clear().env("HOME", "/home/tester").env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");

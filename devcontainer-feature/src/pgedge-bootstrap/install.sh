@@ -33,7 +33,8 @@ is_here() { command -v "$1" > /dev/null 2>&1; }
 
 # The packages that are missing, by the names that all these distributions have in common.
 missing_packages() {
-  is_here curl || is_here wget || echo curl
+  # Not wget: that of busybox does not look whom it talks to.
+  is_here curl || echo curl
   is_here tar || echo tar
   is_here gzip || echo gzip
   for bundle in /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem /etc/ssl/ca-bundle.pem; do
