@@ -1,6 +1,6 @@
 # Two-word targets over scripts. `make demo` and `make test` do all the set-up on a fresh machine.
 
-.PHONY: help demo test lint unit lab real sweep bench build release
+.PHONY: help demo test lint unit extension lab real sweep bench build release
 
 help: ## what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand --tabs=18
@@ -8,7 +8,7 @@ help: ## what can be made
 demo: ## build the binary and do the main job, to the replication proof
 	@scripts/demo
 
-test: ## everything: lint, unit, whole-program, lab
+test: ## everything: lint, unit, whole-program, extension, lab
 	@scripts/test
 
 lint: ## formatting, clippy, dependencies, shell, Go
@@ -17,6 +17,9 @@ lint: ## formatting, clippy, dependencies, shell, Go
 unit: ## the tests that need no docker
 	@scripts/browser
 	@cargo test --locked
+
+extension: ## the tests of the extension for Visual Studio Code
+	@scripts/extension-tests
 
 lab: ## build and start the lab, a real Kubernetes from package registries
 	@tests/lab/lab up
