@@ -1,6 +1,6 @@
 # Two-word targets over scripts. `make demo` and `make test` do all the set-up on a fresh machine.
 
-.PHONY: help demo test lint unit lab real sweep bench pins build release release-dry-run
+.PHONY: help demo test lint unit extension lab real sweep bench pins build release release-dry-run
 
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand --tabs=26
@@ -8,7 +8,7 @@ help: ## what can be made
 demo: ## build the binary and do the main job, to the replication proof
 	@scripts/demo
 
-test: ## everything: lint, unit, whole-program, release, lab
+test: ## everything: lint, unit, whole-program, extension, release, lab
 	@scripts/test
 
 lint: ## formatting, clippy, dependencies, shell, Go, workflows
@@ -18,6 +18,9 @@ unit: ## the tests that need no docker
 	@scripts/browser
 	@scripts/shells
 	@cargo test --locked
+
+extension: ## the tests of the extension for Visual Studio Code
+	@scripts/extension-tests
 
 lab: ## build and start the lab, a real Kubernetes from package registries
 	@tests/lab/lab up

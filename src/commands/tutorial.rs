@@ -14,7 +14,7 @@ pub(super) fn run(arguments: &Tutorial) -> Result<Verdict> {
         Form::Killercoda => Delivery::Killercoda,
         Form::Vscode => Delivery::Vscode,
     };
-    for exported in lesson::export(lesson, delivery) {
+    for exported in lesson::export(lesson, delivery)? {
         let path = to.join(exported.path);
         let mode = if exported.is_program { file::PROGRAM } else { file::PUBLIC };
         file::replace(&path, exported.text.as_bytes(), mode)?;

@@ -6,6 +6,8 @@ mod walkthrough;
 
 use std::path::PathBuf;
 
+use anyhow::Result;
+
 use super::{Content, Delivery, Lesson, Page};
 
 /// A file of a delivery.
@@ -24,13 +26,16 @@ impl Exported {
 }
 
 /// The files in which a delivery has a lesson; none for the one that is this program.
-pub(crate) fn export(lesson: &Lesson, delivery: Delivery) -> Vec<Exported> {
-    match delivery {
+///
+/// # Errors
+/// What a delivery has beside the lesson is not in its form.
+pub(crate) fn export(lesson: &Lesson, delivery: Delivery) -> Result<Vec<Exported>> {
+    Ok(match delivery {
         Delivery::Guide => Vec::new(),
         Delivery::Killercoda => killercoda::scenario(lesson),
         Delivery::Walkthrough => vec![Exported::page("WALKTHROUGH.md", walkthrough::document(lesson))],
-        Delivery::Vscode => vscode::contribution(lesson),
-    }
+        Delivery::Vscode => vscode::contribution(lesson)?,
+    })
 }
 
 /// A page as Markdown for a delivery, each block followed by an empty line. `run` writes a command for the person to run.
@@ -64,8 +69,13 @@ mod tests {
     fn what_is_in_the_repository_is_the_lesson() {
         let lesson = crate::lesson::find("active-active").unwrap();
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        for (delivery, folder) in [(Delivery::Walkthrough, "."), (Delivery::Killercoda, "killercoda")] {
-            for file in export(&lesson, delivery) {
+        let folders = [
+            (Delivery::Walkthrough, "."),
+            (Delivery::Killercoda, "killercoda"),
+            (Delivery::Vscode, "vscode-extension"),
+        ];
+        for (delivery, folder) in folders {
+            for file in export(&lesson, delivery).unwrap() {
                 let path = root.join(folder).join(&file.path);
                 assert_eq!(fs_err::read_to_string(&path).unwrap(), file.text, "{}", path.display());
                 let mode = fs_err::metadata(&path).unwrap().permissions().mode();

@@ -1,0 +1,249 @@
+'use strict';
+
+// An editor that does nothing but remember what it was asked for, and a program that answers when a test says so.
+
+const childProcess = require('node:child_process');
+const Module = require('node:module');
+const path = require('node:path');
+const { mock } = require('node:test');
+
+const root = path.join(__dirname, '..');
+
+const manifest = require('../package.json');
+
+/** Lets everything happen that waits for nothing. Promises that wait for promises take several rounds. */
+async function settle() {
+    for (let round = 0; round < 20; round += 1) {
+        await new Promise((resolve) => setImmediate(resolve));
+    }
+}
+
+/** Time that passes only by `pass`. Node 18's own mock of it, when it clears a timer that is over, takes another one away. */
+const clock = { now: 0, timers: new Map(), last: 0 };
+
+function stopTheClock() {
+    clock.timers.clear();
+    mock.method(globalThis, 'setTimeout', (run, milliseconds) => {
+        clock.last += 1;
+        clock.timers.set(clock.last, { at: clock.now + milliseconds, run });
+        return clock.last;
+    });
+    mock.method(globalThis, 'clearTimeout', (timer) => clock.timers.delete(timer));
+}
+
+async function pass(milliseconds) {
+    const end = clock.now + milliseconds;
+    for (;;) {
+        const [next] = [...clock.timers].filter(([, { at }]) => at <= end).sort(([, one], [, other]) => one.at - other.at);
+        if (next === undefined) {
+            break;
+        }
+        const [timer, { at, run }] = next;
+        clock.timers.delete(timer);
+        clock.now = at;
+        run();
+        await settle();
+    }
+    clock.now = end;
+}
+
+function emitter() {
+    const listeners = new Set();
+    const event = (listener) => {
+        listeners.add(listener);
+        return { dispose: () => listeners.delete(listener) };
+    };
+    return { event, fire: (value) => [...listeners].forEach((listener) => listener(value)), listeners };
+}
+
+/** The part of the `vscode` API that the extension uses. */
+function editor({ settings = {}, isTrusted = true, remembered = {}, terminals = [], answer = undefined } = {}) {
+    const declared = Object.entries(manifest.contributes.configuration.properties);
+    const values = { ...Object.fromEntries(declared.map(([name, setting]) => [name, setting.default])), ...settings };
+    const seen = { commands: [], contexts: {}, messages: [], terminals: [], opened: [], logged: [], statusBar: [] };
+    const registered = new Map();
+    const memory = new Map(Object.entries(remembered));
+    const events = Object.fromEntries(
+        ['closed', 'integrated', 'ended', 'configured', 'trusted', 'tabs'].map((name) => [name, emitter()]),
+    );
+    const message = (level) => async (text) => {
+        seen.messages.push({ level, text });
+        return answer;
+    };
+    const missing = {
+        isShown: false,
+        show: () => (missing.isShown = true),
+        hide: () => (missing.isShown = false),
+        dispose: () => {},
+    };
+    const tabs = [];
+    // A walkthrough is of no kind that extensions know, as are settings.
+    const show = (input) => {
+        tabs.push({ input });
+        events.tabs.fire();
+    };
+    const vscode = {
+        StatusBarAlignment: { Left: 1 },
+        ThemeIcon: class {},
+        Uri: { parse: (text) => text },
+        commands: {
+            registerCommand: (name, run) => {
+                registered.set(name, run);
+                return { dispose: () => registered.delete(name) };
+            },
+            executeCommand: async (name, ...args) => {
+                seen.commands.push([name, ...args]);
+                if (name === 'setContext') {
+                    seen.contexts[args[0]] = args[1];
+                } else if (name === 'workbench.action.openWalkthrough') {
+                    show(undefined);
+                }
+            },
+        },
+        env: { shell: '/bin/bash', openExternal: async (address) => seen.opened.push(address) },
+        window: {
+            terminals,
+            tabGroups: { all: [{ tabs }], onDidChangeTabs: events.tabs.event },
+            createOutputChannel: () => {
+                const log = (text) => seen.logged.push(String(text));
+                return { info: log, warn: log, error: log, show: () => {}, dispose: () => {} };
+            },
+            createStatusBarItem: () => missing,
+            createTerminal: (options) => {
+                const terminal = fakeTerminal(options);
+                seen.terminals.push(terminal);
+                return terminal;
+            },
+            onDidCloseTerminal: events.closed.event,
+            onDidChangeTerminalShellIntegration: events.integrated.event,
+            onDidEndTerminalShellExecution: events.ended.event,
+            setStatusBarMessage: (text) => seen.statusBar.push(text),
+            showErrorMessage: message('error'),
+            showInformationMessage: message('information'),
+            showWarningMessage: message('warning'),
+        },
+        workspace: {
+            get isTrusted() {
+                return isTrusted;
+            },
+            workspaceFolders: [{ uri: { scheme: 'file', fsPath: root } }],
+            getConfiguration: (section) => ({ get: (name) => values[`${section}.${name}`] }),
+            onDidChangeConfiguration: events.configured.event,
+            onDidGrantWorkspaceTrust: events.trusted.event,
+        },
+    };
+    const context = {
+        extension: { id: `${manifest.publisher}.${manifest.name}`, packageJSON: manifest },
+        globalState: { get: (key) => memory.get(key), update: async (key, value) => memory.set(key, value) },
+        subscriptions: [],
+    };
+    return {
+        vscode, context, seen, registered, memory, events, missing, values,
+        trust: () => {
+            isTrusted = true;
+            events.trusted.fire();
+        },
+        show,
+        openLesson: () => registered.get('pgedge-bootstrap.open')(),
+        close: () => tabs.splice(0),
+        run: (...link) => registered.get('pgedge-bootstrap.run')(...link),
+        dispose: () => context.subscriptions.forEach((one) => one.dispose()),
+    };
+}
+
+/** A terminal; `integrate` gives it a shell that tells when a command has ended. */
+function fakeTerminal(options) {
+    const terminal = {
+        name: options.name, options, exitStatus: undefined, shellIntegration: undefined, sent: [], executed: [], shown: 0,
+        show: () => (terminal.shown += 1),
+        sendText: (text) => terminal.sent.push(text),
+        integrate: () => {
+            terminal.shellIntegration = {
+                cwd: { scheme: 'file', fsPath: root },
+                executeCommand: (text) => {
+                    const execution = { text };
+                    terminal.executed.push(execution);
+                    return execution;
+                },
+            };
+        },
+    };
+    return terminal;
+}
+
+/** The program: what it was asked, and answers that a test gives. */
+function program() {
+    const asked = [];
+    mock.method(childProcess, 'execFile', (file, args, options, done) => {
+        const call = { file, args, cwd: options.cwd, killed: [], isOver: false };
+        const end = (error, stdout = '', stderr = '') => {
+            call.isOver = true;
+            done(error, stdout, stderr);
+        };
+        const failed = (fields) => Object.assign(new Error('execFile'), fields);
+        call.says = (stdout, code = 0, stderr = '') => end(code === 0 ? null : failed({ code }), stdout, stderr);
+        call.answers = (answer, code = 0) => call.says(JSON.stringify(answer), code);
+        call.isMissing = () => end(failed({ code: 'ENOENT' }));
+        call.dies = (signal) => end(failed({ code: null, signal }));
+        call.verifies = (...rows) => {
+            const ok = rows.every(([, state]) => state === 'done');
+            call.answers({ schema: 1, ok, steps: rows.map(row) }, ok ? 0 : 1);
+        };
+        asked.push(call);
+        return { kill: (signal) => call.killed.push(signal) };
+    });
+    return {
+        asked,
+        /** The one that has not been answered. */
+        get open() {
+            const open = asked.filter((call) => !call.isOver);
+            if (open.length !== 1) {
+                throw new Error(`${open.length} programs run: ${open.map((call) => call.args.join(' ')).join('; ')}`);
+            }
+            return open[0];
+        },
+        /** The one that is asked this, and has not answered. */
+        asks: (question) => asked.find((call) => !call.isOver && call.args[0] === question),
+        get running() {
+            return asked.filter((call) => !call.isOver).length;
+        },
+    };
+}
+
+/** As `verify` prints it. */
+function row([id, state, detail = '']) {
+    return { id, title: id, stage: null, state, detail, failure: null, hint: null };
+}
+
+const ENVIRONMENT = { schema: 1, KUBECONFIG: '/k', PGEDGE_CHART: '/c', bin: '/b' };
+
+/** The module as new, with this editor as its `vscode`. */
+function load(file, vscode) {
+    for (const known of Object.keys(require.cache)) {
+        if (known.startsWith(root) && !known.startsWith(__dirname)) {
+            delete require.cache[known];
+        }
+    }
+    const original = Module._load;
+    Module._load = (request, ...rest) => (request === 'vscode' ? vscode : original(request, ...rest));
+    try {
+        return require(path.join(root, file));
+    } finally {
+        Module._load = original;
+    }
+}
+
+/** The extension as it is when its start is over, in an editor where its program answers. */
+async function started(options = {}) {
+    const here = editor({ settings: { 'pgedge-bootstrap.openAtStart': 'never', ...options.settings }, ...without(options, 'settings') });
+    const answers = program();
+    await load('extension.js', here.vscode).activate(here.context);
+    return { ...here, program: answers };
+}
+
+function without(object, name) {
+    const { [name]: _, ...rest } = object;
+    return rest;
+}
+
+module.exports = { ENVIRONMENT, editor, fakeTerminal, load, manifest, pass, program, root, settle, started, stopTheClock };
