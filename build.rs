@@ -6,7 +6,8 @@ use std::path::Path;
 use std::process::Command;
 
 /// What is compiled in. A change of anything else does not make another program.
-const COMPILED_IN: [&str; 6] = ["build.rs", "Cargo.toml", "Cargo.lock", "src", "tutorial", "killercoda"];
+const COMPILED_IN: [&str; 7] =
+    ["build.rs", "Cargo.toml", "Cargo.lock", "src", "tutorial", "killercoda", "vscode-extension/package.json"];
 
 const VARIABLE: &str = "PGEDGE_BOOTSTRAP_COMMIT";
 

@@ -85,6 +85,8 @@ fn wrong_in_repository(path: &str, anchor: Option<&str>, places: &Value) -> Opti
     let parts: Vec<&str> = path.split('/').collect();
     let has_asset = |name: &&str| places["assets"].as_array().unwrap().iter().any(|asset| asset == *name);
     match parts.as_slice() {
+        // GitHub's own name for where the document begins.
+        [""] if anchor == Some("readme") => None,
         [""] => wrong_anchor(&root().join("README.md"), anchor),
         ["issues" | "releases" | "tags" | "actions" | "security", ..] if parts.len() == 1 => None,
         // The rest of the address is put together where it is used.
