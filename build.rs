@@ -2,7 +2,7 @@
 //! `-changed` behind them when what is compiled in is not what that commit has, or `unknown` when this is no work tree of git.
 //! Who builds from an archive of the sources gives the same variable from outside.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What is compiled in. A change of anything else does not make another program.
@@ -42,16 +42,19 @@ fn work_tree_commit() -> Option<String> {
 /// Says what makes cargo run this again: HEAD, the branch that it names, wherever git keeps that, and what is compiled in. cargo
 /// takes a file that is not there for one that always changes, so only what is there is named.
 fn watch() {
-    let branch = git(&["symbolic-ref", "--quiet", "HEAD"]);
-    let mut watched = vec!["HEAD".to_owned(), "packed-refs".to_owned()];
-    // A branch that is packed gets a file of its own with the next commit, which the folder tells.
-    let folder = branch.as_deref().and_then(|branch| branch.rsplit_once('/')).map(|(folder, _)| folder.to_owned());
-    watched.extend(branch);
-    watched.extend(folder);
-    for name in watched {
-        if let Some(path) = git(&["rev-parse", "--git-path", &name]).filter(|path| Path::new(path).exists()) {
-            println!("cargo::rerun-if-changed={path}");
+    let place = |name: &str| git(&["rev-parse", "--git-path", name]).map(PathBuf::from);
+    let mut watched = vec![place("HEAD")];
+    if let Some(branch) = git(&["symbolic-ref", "--quiet", "HEAD"]).and_then(|name| place(&name)) {
+        if branch.exists() {
+            watched.push(Some(branch));
+        } else {
+            // A branch that is packed gets a file of its own with the next commit, which the folder tells.
+            watched.push(place("packed-refs"));
+            watched.push(branch.ancestors().find(|folder| folder.is_dir()).map(PathBuf::from));
         }
+    }
+    for path in watched.into_iter().flatten().filter(|path| path.exists()) {
+        println!("cargo::rerun-if-changed={}", path.display());
     }
     for path in COMPILED_IN.iter().filter(|path| Path::new(path).exists()) {
         println!("cargo::rerun-if-changed={path}");

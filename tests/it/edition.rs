@@ -53,7 +53,17 @@ fn the_commit_is_always_the_one_that_is_built() {
     let other = sources.beside("other");
     assert_eq!(other.built().0, third);
     let fourth = other.commit("four");
-    assert_eq!((other.built().0, sources.built().0), (fourth, second));
+    assert_eq!((other.built().0, sources.built()), (fourth, (second, Built::Before)));
+    // a branch in a folder, which goes when it is packed; and one that is none of ours
+    sources.git(&["switch", "--quiet", "--create", "a/topic"]);
+    let fifth = sources.commit("five");
+    assert_eq!(sources.built().0, fifth);
+    other.commit("six");
+    assert_eq!(sources.built(), (fifth.clone(), Built::Before));
+    sources.git(&["pack-refs", "--all", "--prune"]);
+    assert_eq!(sources.built().0, fifth);
+    let seventh = sources.commit("seven");
+    assert_eq!(sources.built().0, seventh);
 }
 
 #[test]
