@@ -91,11 +91,16 @@ const WORKERS_OF_CODESPACE: u8 = 3;
 
 /// The context of a command: what was typed, resolved.
 fn context(common: &Common, shape: Option<&Shape>) -> Result<Context> {
-    context_of(common, shape, places(common)?, false)
+    context_of(common, shape, places(common, false)?, false)
 }
 
-/// As [`context`], for who knows the places already. `codespace`: this is a Codespace or dev container, whose docker may
-/// be starting at this moment.
+/// Whether this is a Codespace or dev container, whose docker may be starting at this moment: it was said, or GitHub says so,
+/// in every shell.
+fn is_codespace(said: bool) -> bool {
+    said || std::env::var_os("CODESPACES").is_some_and(|value| value == "true")
+}
+
+/// As [`context`], for who knows the places already. `codespace`: that was said.
 fn context_of(
     common: &Common,
     shape: Option<&Shape>,
@@ -103,6 +108,7 @@ fn context_of(
     codespace: bool,
 ) -> Result<Context> {
     let provider = if adoption.is_some() { Provider::Adopted } else { Provider::Kind };
+    let codespace = is_codespace(codespace);
     let options = Options {
         provider,
         name: common.name.clone(),
@@ -138,11 +144,9 @@ fn flag_of(name: &ClusterName) -> String {
 }
 
 /// Where the things of the named cluster are, and how it was adopted, if it was. From here on hints name it, too.
-fn places(common: &Common) -> Result<(Places, Option<Adoption>)> {
+fn places(common: &Common, codespace: bool) -> Result<(Places, Option<Adoption>)> {
     let places = Places::find(&common.name, common.bin_dir.clone())?;
     let adoption = Adoption::read(&places.state)?;
-    // GitHub sets it in every shell of a Codespace.
-    let codespace = std::env::var_os("CODESPACES").is_some_and(|value| value == "true");
     Ok(places_of(common, places, adoption, codespace))
 }
 
@@ -152,7 +156,7 @@ fn places_of(
     adoption: Option<Adoption>,
     codespace: bool,
 ) -> (Places, Option<Adoption>) {
-    let mode = match (&adoption, codespace) {
+    let mode = match (&adoption, is_codespace(codespace)) {
         (Some(_), _) => "--killercoda",
         (None, true) => "--codespace",
         (None, false) => "--local",

@@ -7,7 +7,7 @@ use crate::cli::{Common, Output};
 use crate::ui;
 
 pub(super) fn run(common: &Common) -> Result<Verdict> {
-    let (places, _) = super::places(common)?;
+    let (places, _) = super::places(common, false)?;
     let chart = crate::steps::chart_folder(&super::pins(common)?.chart, &places);
     let [kubeconfig, bin, chart] = [&places.kubeconfig, &places.bin, &chart].map(|path| path.display().to_string());
     match common.output {

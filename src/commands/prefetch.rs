@@ -12,7 +12,7 @@ use crate::stop::Stop;
 
 pub(super) async fn run(arguments: &Prefetch, stop: &Stop) -> Result<Verdict> {
     let common = &arguments.common;
-    let context = super::context_of(common, None, super::places(common)?, arguments.codespace)?;
+    let context = super::context_of(common, None, super::places(common, arguments.codespace)?, arguments.codespace)?;
     let context = Arc::new(context);
     let reporter = super::recorded(&context, common, "prefetch", false, None);
     Run { context: &context, plan: Plan::prefetch(), deadline: None, reporter, stop }.verdict().await

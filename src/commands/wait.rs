@@ -20,7 +20,7 @@ const LOOK: Duration = Duration::from_millis(200);
 
 pub(super) async fn run(arguments: &Wait) -> Result<Verdict> {
     let common = &arguments.common;
-    let status = super::places(common)?.0.status;
+    let status = super::places(common, false)?.0.status;
     let began = Instant::now();
     let run = appears(&status, arguments).await?;
     if run.state != Phase::Running && common.output == Output::Text {

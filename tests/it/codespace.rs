@@ -34,6 +34,21 @@ fn a_docker_that_comes_late_is_waited_for_with_its_reason() {
     assert!(world.was_run("kubectl-cnpg"), "{rest:#?}");
 }
 
+/// GitHub tells every shell of a Codespace, so nobody has to.
+#[test]
+fn in_a_codespace_every_command_knows_where_it_is() {
+    let world = World::new();
+    world.home.docker(LATE);
+    let codespace = |arguments: &[&str]| {
+        let mut command = world.home.command(arguments);
+        world.home.ran(&command.env("CODESPACES", "true").output().unwrap())
+    };
+    let verify = codespace(&["verify", "docker"]);
+    assert!(verify.stdout.contains("waiting   docker"), "{}", verify.stdout);
+    let wait = codespace(&["wait", "--appear", "1s"]);
+    assert!(wait.stderr.contains("`pgedge-bootstrap --codespace`"), "{}", wait.stderr);
+}
+
 #[test]
 fn elsewhere_a_docker_that_does_not_run_is_told_at_once() {
     let world = World::new();

@@ -131,3 +131,25 @@ fn a_hint_names_the_cluster_that_the_run_was_about() {
     assert_eq!(ran.code, 1);
     assert!(ran.stderr.ends_with("hint: `pgedge-bootstrap --local --name other` makes it\n"), "{}", ran.stderr);
 }
+
+/// What is left of it holds nothing that anybody could go on with.
+#[test]
+fn a_cluster_that_was_half_removed_is_made_anew() {
+    let home = Home::new();
+    home.docker(
+        r#"
+case "$1 $2" in
+  info*) echo '{"ID": "1", "ServerVersion": "28.2.2", "CgroupVersion": "2", "NCPU": 4, "MemTotal": 8589934592, "DockerRootDir": "/nowhere"}' ;;
+  ps*) echo '{"ID":"1","Names":"pgedge-worker","State":"running","Networks":"pgedge-bootstrap-pgedge"}' ;;
+  "network ls") echo 1 ;;
+  "network inspect") echo 'pgedge-bootstrap-pgedge pgedge' ;;
+  *) echo 'the engine went away' >&2; exit 1 ;;
+esac"#,
+    );
+    std::fs::create_dir_all(home.path().join(".local/state/pgedge-bootstrap/pgedge")).unwrap();
+    assert!(!home.run(&["verify", "cluster"]).stdout.contains("never finished"));
+    let down = home.run(&["down"]);
+    assert!(down.code == 1 && down.stderr.contains("the engine went away"), "{}", down.stderr);
+    let verify = home.run(&["verify", "cluster"]);
+    assert!(verify.stdout.contains("it was never finished"), "{}", verify.stdout);
+}

@@ -5,6 +5,7 @@ use anyhow::Result;
 use super::own::{containers, network};
 use crate::context::Context;
 use crate::failure;
+use crate::file;
 
 /// What `down` would remove, in words. Empty if nothing of ours is there.
 pub(crate) async fn remains(context: &Context) -> Result<Vec<String>> {
@@ -30,6 +31,10 @@ pub(crate) async fn remove(context: &Context) -> Result<()> {
     if !context.is_adopted() {
         let containers = containers(context).await?;
         if !containers.is_empty() {
+            // What is left if this is interrupted is no cluster that anybody could go on with.
+            if context.places.state.exists() {
+                file::replace(&context.places.unfinished, b"", file::PUBLIC)?;
+            }
             context.docker.remove(&containers).await?;
         }
         let network = network(context);
