@@ -90,13 +90,20 @@ fn a_downloader_that_does_not_look_at_certificates_is_not_trusted() {
 
 #[test]
 fn nobody_leads_away_from_tls() {
-    let machine = Machine::new();
-    let sums = format!("{}/releases/latest/download/SHA256SUMS", REPOSITORY.strip_prefix("https:/").unwrap());
-    let away: &'static str = format!("Location: {}{sums}\r\n", machine.server.address).leak();
-    machine.server.then(&sums, [Behaviour::Status(302, away)]);
-    let ran = machine.install(SHELLS[0], &["--ca-file", &machine.authority()]);
-    assert_eq!((ran.code, machine.server.requests().len()), (1, 1), "{}", ran.stderr);
-    assert_eq!(machine.release.files(), Vec::<String>::new());
+    for downloader in ["curl", "wget"] {
+        let machine = Machine::new();
+        let path = machine.release.only(&[downloader, "sha256sum", "uname"]);
+        let sums = format!("{}/releases/latest/download/SHA256SUMS", REPOSITORY.strip_prefix("https:/").unwrap());
+        let away: &'static str = format!("Location: {}{sums}\r\n", machine.server.address).leak();
+        machine.server.then(&sums, [Behaviour::Status(302, away)]);
+        let mut command = machine.release.bare(SHELLS[0]);
+        command.args(["--to", "to", "--mirror", &machine.secure.address, "--ca-file", &machine.authority()]);
+        let ran = machine.release.home.ran(&command.env("PATH", &path).output().unwrap());
+        assert_eq!(ran.code, 1, "{downloader}: {}", ran.stderr);
+        // Nothing of the program was asked for.
+        assert!(machine.server.requests().iter().all(|request| request.contains("SHA256SUMS")), "{downloader}");
+        assert_eq!(machine.release.files(), Vec::<String>::new(), "{downloader}");
+    }
 }
 
 #[test]
