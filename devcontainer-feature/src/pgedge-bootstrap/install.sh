@@ -2,6 +2,8 @@
 # Installs pgedge-bootstrap into a container that is being built, as root, for every user. What does the work, and verifies
 # the program before anything is changed, is pgedge-bootstrap-install.sh beside this: the installer of the releases.
 set -eu
+# Whoever builds the image may be the only one who sees his files; what is installed is for every user.
+umask 022
 
 here=$(dirname "$0")
 bin=/usr/local/bin
@@ -68,11 +70,11 @@ ensure_packages() {
   fi
 }
 
-# Tab completion, where the shells look for what was installed by hand.
-install_completions() {
-  mkdir -p /usr/local/share/bash-completion/completions /usr/local/share/zsh/site-functions
-  "$bin/pgedge-bootstrap" completions bash > /usr/local/share/bash-completion/completions/pgedge-bootstrap
-  "$bin/pgedge-bootstrap" completions zsh > /usr/local/share/zsh/site-functions/_pgedge-bootstrap
+# put_completion SHELL FILE: tab completion, where the shell looks for what was installed by hand; whole or not at all
+put_completion() {
+  mkdir -p "${2%/*}"
+  "$bin/pgedge-bootstrap" completions "$1" > "$2.$$"
+  mv "$2.$$" "$2"
 }
 
 [ "$(id -u)" = 0 ] || fail "only root can install for every user" "a dev container installs features as root; elsewhere use sudo"
@@ -80,4 +82,5 @@ check_options
 # shellcheck disable=SC2046 # one word a package
 ensure_packages $(missing_packages)
 sh "$here/pgedge-bootstrap-install.sh" --version "$version" --url "$url" --to "$bin"
-install_completions
+put_completion bash /usr/local/share/bash-completion/completions/pgedge-bootstrap
+put_completion zsh /usr/local/share/zsh/site-functions/_pgedge-bootstrap

@@ -176,6 +176,7 @@ find_programs() {
     fail "nothing here computes a SHA-256 sum, so the program could not be verified" "install sha256sum, shasum or openssl"
   fi
   has tar || fail "tar is not installed" "install it"
+  has gzip || fail "gzip is not installed" "install it"
   [ -z "$attestation" ] || has gh || fail "--attestation needs gh, which is not installed" "https://cli.github.com"
 }
 
@@ -240,6 +241,13 @@ fetch() {
     *"certificate validation not implemented"*)
       fail "this wget does not verify whom it talks to" "install curl" "$words" ;;
   esac
+  if [ "$address" != "${address#https:}" ]; then
+    case $words in
+      *[Ll]"ocation: http:"*) fail "$(without_password "$address") leads away from https" "who is on the way could change the program: try another network" ;;
+    esac
+  fi
+  # Without what the server said.
+  words=$(sed '/^  /d' "$work/words")
   [ "$ended" = 0 ] || fail "cannot download $(without_password "$address")" "$(advice "$words")" "$words"
 }
 
@@ -258,7 +266,8 @@ download() {
     wget)
       set -- --output-document="$2" "$1"
       [ -z "$ca_file" ] || set -- --ca-certificate="$ca_file" "$@"
-      exec wget --no-verbose --tries=3 --timeout=30 "$@"
+      # What the server says is looked through: this one has no other way to stay with https.
+      exec wget --no-verbose --server-response --tries=3 --timeout=30 "$@"
       ;;
     # Without -T, of which the one of Debian 12 crashes: it gives up by itself after a quarter of an hour without a byte.
     busybox) exec wget -q -O "$2" "$1" ;;
@@ -267,7 +276,7 @@ download() {
 
 # advice WORDS: what to do about what a program said; it says nothing where its words find no room either
 advice() {
-  if ! { echo probe > "$work/probe"; } 2> /dev/null; then
+  if ! has_room; then
     full
     return
   fi
@@ -284,6 +293,8 @@ advice() {
     *) echo "behind a proxy set HTTPS_PROXY; without the internet use --mirror BASE" ;;
   esac
 }
+
+has_room() { { echo probe > "$work/probe"; } 2> /dev/null; }
 
 full() { echo "is the disk full? df -h $to"; }
 
@@ -334,7 +345,10 @@ refuse_page() {
 }
 
 unpack() {
-  words=$(tar -xzof "$work/$asset" -C "$work" "$program" 2>&1) || fail "cannot unpack $asset" "$(full)" "$words"
+  if ! words=$(tar -xzof "$work/$asset" -C "$work" "$program" 2>&1); then
+    has_room || fail "cannot unpack $asset" "$(full)" "$words"
+    fail "cannot unpack $asset" "it is the file that was released, but tar and gzip of this machine do not open it" "$words"
+  fi
   if [ ! -f "$work/$program" ] || [ -L "$work/$program" ]; then
     fail "$asset has no program in it" "this is a mistake of the release: https://github.com/$repository/issues"
   fi
