@@ -44,6 +44,9 @@ impl Tree {
             "CHANGELOG.md",
             &format!("# Changelog\n\n## Unreleased\n\n- more\n\n## {VERSION}\n\n- one\n\n## 0.0.1\n\n- zero\n"),
         );
+        for file in VERSIONED {
+            tree.write(file, &format!("{{\"version\": \"{VERSION}\"}}"));
+        }
         write_program(&tree.path("programs/gh"), format!("#!/bin/sh\n{GH}\n").as_bytes());
         tree
     }
@@ -80,6 +83,10 @@ impl Tree {
     }
 }
 
+/// What has the version of the program beside it.
+const VERSIONED: [&str; 2] =
+    ["vscode-extension/package.json", "devcontainer-feature/src/pgedge-bootstrap/devcontainer-feature.json"];
+
 #[test]
 fn a_tag_is_released_only_if_everything_has_its_version() {
     let tag = format!("v{VERSION}");
@@ -102,12 +109,23 @@ fn a_tag_is_released_only_if_everything_has_its_version() {
         )
     };
     fails(&|tree| tree.write("Cargo.lock", &locked(tree)), &tag, "Cargo.lock has 7.7.7");
-    for file in ["vscode-extension/package.json", "devcontainer-feature/src/pgedge-bootstrap/devcontainer-feature.json"]
-    {
+    for file in VERSIONED {
         fails(&|tree| tree.write(file, "{\"version\": \"7.7.7\"}"), &tag, &format!("{file} has the version 7.7.7"));
+    }
+}
+
+/// The commit that is tagged, and those before and after it.
+#[test]
+fn every_commit_around_a_release_is_one_that_can_be_built() {
+    for (changelog, code) in [
+        ("## Unreleased\n\n- one\n".to_owned(), 0),
+        (format!("## {VERSION}\n\n- one\n"), 0),
+        (format!("## Unreleased\n\n- two\n\n## {VERSION}\n\n- one\n"), 0),
+        ("## 0.0.1\n\n- zero\n".to_owned(), 1),
+    ] {
         let tree = Tree::new();
-        tree.write(file, &format!("{{\"version\": \"{VERSION}\"}}"));
-        assert_eq!(tree.run("check", &[&tag]).code, 0, "{file}");
+        tree.write("CHANGELOG.md", &changelog);
+        assert_eq!(tree.run("check", &[]).code, code, "{changelog}");
     }
 }
 
@@ -236,9 +254,22 @@ fn the_workflow_builds_what_cargo_binstall_and_install_sh_look_for() {
         let collected = workflow.lines().filter(|line| !line.contains("target:") && line.contains(target)).count();
         assert_eq!(collected, 1, "{target} is not collected");
     }
-    for line in workflow.lines().filter_map(|line| line.split_once("uses: ")) {
-        let (commit, version) = line.1.split_once('@').unwrap().1.split_once(" # v").unwrap();
-        assert!(commit.len() == 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit()), "{}", line.1);
-        assert_eq!(version.split('.').count(), 3, "{}", line.1);
+}
+
+#[test]
+fn workflows_use_actions_by_their_commits_and_each_in_one_edition() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(".github/workflows");
+    let mut editions = std::collections::BTreeMap::new();
+    for file in std::fs::read_dir(folder).unwrap() {
+        let workflow = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        for (_, used) in workflow.lines().filter_map(|line| line.split_once("uses: ")) {
+            let (action, edition) = used.split_once('@').unwrap();
+            let (commit, version) = edition.split_once(" # v").unwrap_or_else(|| panic!("{used}"));
+            assert!(commit.len() == 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit()), "{used}");
+            assert_eq!(version.split('.').count(), 3, "{used}");
+            let known = editions.entry(action.to_owned()).or_insert_with(|| edition.to_owned());
+            assert_eq!(known, edition, "{action} is used in two editions");
+        }
     }
+    assert!(editions.len() > 4, "{editions:?}");
 }

@@ -15,7 +15,7 @@ struct Image {
 }
 
 impl Image {
-    /// Debian's smallest, with this machine's way to packages, and the mirror's authority among those that it trusts.
+    /// Debian's smallest, with this machine's way to Debian's packages, and the mirror's authority among those that it trusts.
     fn debian() -> Self {
         let server = Set::built().serve();
         let secure = Secure::before(&server);
@@ -23,8 +23,12 @@ impl Image {
         // The program must come from the set.
         std::fs::remove_file(root.path().join("pgedge-bootstrap")).unwrap();
         copy(&tree().join("devcontainer-feature/src/pgedge-bootstrap"), &root.path().join("feature"));
-        std::fs::remove_dir_all(root.path().join("etc/apt")).unwrap();
-        copy(Path::new("/etc/apt"), &root.path().join("etc/apt"));
+        for folder in ["apt.conf.d", "auth.conf.d"].map(|name| Path::new("etc/apt").join(name)) {
+            let here = Path::new("/").join(&folder);
+            if here.exists() {
+                copy(&here.join("."), &root.path().join(&folder));
+            }
+        }
         for file in ["resolv.conf", "hosts"] {
             std::fs::copy(Path::new("/etc").join(file), root.path().join("etc").join(file)).unwrap();
         }
@@ -36,8 +40,13 @@ impl Image {
     /// As the command line of dev containers calls it.
     fn install(&self, version: &str) -> Ran {
         let releases = format!("{}{}/releases", self.secure.address, REPOSITORY.strip_prefix("https:/").unwrap());
-        let options = [format!("VERSION={version}"), format!("DOWNLOADURL={releases}")];
-        self.root.run("0:0", &["env", &options[0], &options[1], "sh", "/feature/install.sh"])
+        let mut words = vec!["env".to_owned(), format!("VERSION={version}"), format!("DOWNLOADURL={releases}")];
+        // For the packages; the program comes from this machine.
+        let proxies =
+            ["http_proxy", "https_proxy"].into_iter().filter_map(|name| Some((name, std::env::var(name).ok()?)));
+        words.extend(proxies.map(|(name, proxy)| format!("{name}={proxy}")));
+        words.extend(["no_proxy=localhost,127.0.0.1", "sh", "/feature/install.sh"].map(str::to_owned));
+        self.root.run("0:0", &words.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
     fn file(&self, name: &str) -> Option<Vec<u8>> {

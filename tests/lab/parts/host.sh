@@ -1,8 +1,17 @@
 # shellcheck shell=bash
 # What the lab needs of the machine itself.
 
-# ensure_packages PROGRAM=PACKAGE…: installs the Debian packages whose program is missing. Waits for another one of us, and for up to
-# five minutes for another program that installs: apt waits for dpkg's lock, but gives up at once over the lists of packages.
+# with_packages COMMAND…: runs what changes packages or their lists, after another one of us: apt waits for dpkg's lock, but gives up at
+# once over the lists.
+with_packages() {
+  (
+    flock --wait 300 9 || { echo "another installation of packages did not end in five minutes" && exit 1; }
+    "$@"
+  ) 9> "${TMPDIR:-/tmp}/pgedge-bootstrap-packages.lock"
+}
+
+# ensure_packages PROGRAM=PACKAGE…: installs the Debian packages whose program is missing. Waits for up to five minutes for another program
+# that installs.
 ensure_packages() {
   local pair missing=()
   for pair in "$@"; do
@@ -13,15 +22,16 @@ ensure_packages() {
   say "installing ${missing[*]}"
   local log
   log=$(mktemp)
-  if ! (
-    flock --wait 300 9 || { echo "another installation of packages did not end in five minutes"; exit 1; }
-    apt-get --option DPkg::Lock::Timeout=300 update &&
-      DEBIAN_FRONTEND=noninteractive apt-get --option DPkg::Lock::Timeout=300 install --yes --no-install-recommends "${missing[@]}"
-  ) > "$log" 2>&1 9> "${TMPDIR:-/tmp}/pgedge-bootstrap-packages.lock"; then
+  if ! with_packages install_packages "${missing[@]}" > "$log" 2>&1; then
     tail -n 20 "$log" >&2
     fail "cannot install ${missing[*]}; the whole log is $log"
   fi
   rm -f "$log"
+}
+
+install_packages() {
+  apt-get --option DPkg::Lock::Timeout=300 update &&
+    DEBIAN_FRONTEND=noninteractive apt-get --option DPkg::Lock::Timeout=300 install --yes --no-install-recommends "$@"
 }
 
 ensure_root() {
