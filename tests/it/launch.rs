@@ -8,7 +8,8 @@ use serde_json::Value;
 use crate::support::files_below;
 
 /// What people read, or what is read for them.
-const READ: [&str; 14] = [
+const READ: [&str; 15] = [
+    ".github",
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
@@ -55,7 +56,7 @@ fn addresses(text: &str) -> Vec<String> {
     after.map(|address| address.trim_end_matches(['.', ':', '*', '_']).to_owned()).collect()
 }
 
-/// What is wrong with an address, if it is one of ours: of the repository, its Codespace, its scenario, its feature.
+/// What is wrong with an address, if it is one of ours: of the repository, its Codespace, its scenario.
 fn wrong(address: &str, places: &Value) -> Option<String> {
     let ours = |key: &str| places[key].as_str().unwrap().to_owned();
     let (host, path) = address.split_once('/').unwrap_or((address, ""));
@@ -175,6 +176,37 @@ fn the_three_buttons_are_in_the_readme_and_in_the_snippet() {
     assert!(snippet.contains(&format!("https://github.com/{repository}#install")), "{snippet}");
     assert_eq!(snippet.matches("<a ").count(), 3);
     assert!(!snippet.contains("<script"), "a page that includes it would have to trust it");
+}
+
+/// The feature is named without a scheme, and in the workflow in two parts.
+#[test]
+fn the_feature_and_the_extension_have_one_name_each() {
+    let places = places();
+    let feature = places["feature"].as_str().unwrap();
+    let mut seen = 0;
+    for (file, text) in read() {
+        for rest in text.split("ghcr.io/").skip(1) {
+            let name = rest.split(|sign: char| sign.is_whitespace() || "\"':`$,".contains(sign)).next().unwrap();
+            if name.to_lowercase().starts_with("pgedge/pgedge-bootstrap") {
+                assert_eq!(format!("ghcr.io/{name}"), feature, "{}", file.display());
+                seen += 1;
+            }
+        }
+        for rest in text.split("--namespace ").skip(1) {
+            let namespace = rest.split_whitespace().next().unwrap_or_default();
+            if !namespace.contains("/") {
+                continue;
+            }
+            assert_eq!(format!("ghcr.io/{namespace}/pgedge-bootstrap"), feature, "{}", file.display());
+            seen += 1;
+        }
+    }
+    assert!(seen > 3, "{seen}");
+    let manifest = std::fs::read_to_string(root().join("vscode-extension/package.json")).unwrap();
+    let manifest: Value = serde_json::from_str(&manifest).unwrap();
+    let id = format!("{}.{}", manifest["publisher"].as_str().unwrap(), manifest["name"].as_str().unwrap());
+    assert_eq!(places["extension"], id);
+    assert!(std::fs::read_to_string(root().join(".devcontainer/prepare")).unwrap().contains(&format!(" {id} ")));
 }
 
 #[test]
