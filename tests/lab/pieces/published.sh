@@ -57,6 +57,8 @@ tool_pins() {
 # publish_sums: beside the tools of tools.json the lists of their sums, each in its upstream's form
 publish_sums() {
   local tool version url sum line
+  jq --raw-output 'to_entries[] | .key as $tool | .value.version as $version | .value.platforms[] | "\($tool) \($version) \(.url) \(.sha256)"' \
+    "$work/tools.json" > "$work/tools"
   while read -r tool version url sum; do
     line="$sum  ${url##*/}"$'\n'
     case $tool in
@@ -64,8 +66,9 @@ publish_sums() {
       # the sum alone, without the end of the line
       kubectl) publish_text "$url.sha256" "$sum" ;;
       kubectl-cnpg) publish_text "${url%/*}/cnpg-$version-checksums.txt" "$line" ;;
+      *) fail "nobody knows where upstream says the sum of $tool" "add it to publish_sums" ;;
     esac
-  done < <(jq --raw-output 'to_entries[] | .key as $tool | .value.version as $version | .value.platforms[] | "\($tool) \($version) \(.url) \(.sha256)"' "$work/tools.json")
+  done < "$work/tools"
   publish_text "https://get.helm.sh/helm${helm%%.*}-latest-version" "v$helm"$'\n'
   publish_text "https://dl.k8s.io/release/stable-${kubernetes%.*}.txt" "v$kubernetes"
 }
