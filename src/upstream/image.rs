@@ -29,19 +29,18 @@ pub(super) async fn compare(
         }
     };
     finding.upstream = tagged.as_ref().map(ToString::to_string);
-    // What a run pulls is the digest; the tag may have moved on.
-    let wanted = pinned.or(tagged.as_ref());
-    if let Some(wanted) = wanted {
-        match registry.under(name, puller, wanted).await? {
-            Answer::There(found) if found == *wanted => finding.evidence.push(format!("{wanted} is there")),
-            Answer::There(found) => {
-                anyhow::bail!("the registry has {found} under the name of {wanted}")
-            }
-            Answer::Gone(words) => {
+    // What a run pulls is the pinned digest, and what would be written is that of the tag, which may have moved on.
+    let moved = tagged.as_ref().filter(|tagged| Some(*tagged) != pinned);
+    for digest in pinned.into_iter().chain(moved) {
+        match registry.under(name, puller, digest).await? {
+            Answer::There(found) if found == *digest => finding.evidence.push(format!("{digest} is there")),
+            Answer::There(found) => anyhow::bail!("the registry has {found} under the name of {digest}"),
+            Answer::Gone(words) if Some(digest) == pinned => {
                 finding.verdict = Verdict::Gone;
                 finding.evidence.push(format!("the digest is gone: {words}"));
                 return Ok(());
             }
+            Answer::Gone(words) => anyhow::bail!("the tag has {digest}, which is not there: {words}"),
         }
     }
     finding.verdict = match (pinned, &tagged) {
@@ -50,7 +49,7 @@ pub(super) async fn compare(
         (Some(pinned), Some(tagged)) if pinned == tagged => Verdict::Same,
         (Some(_), Some(_)) => Verdict::Changed,
     };
-    if let Some(digest) = wanted {
+    if let Some(digest) = tagged.as_ref().or(pinned) {
         finding.signature = signature::of_image(upstream, name, digest, signer).await;
     }
     Ok(())

@@ -5,11 +5,12 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::support::upstream::path;
-use crate::support::{Ran, World};
+use crate::support::upstream::{images, manifest_path, path, tag, the_one};
+use crate::support::{Ran, World, sum};
 
 const HELM: &str = "/tools/helm/platforms/linux~1amd64/sha256";
 const CONTROLLER: &str = "/images/cert-manager-controller/digest";
+const OPERATOR: &str = "/images/cloudnative-pg/digest";
 const MANIFEST: &str = "/manifests/cloudnative-pg/sha256";
 const KEYS: &str = "/raw.githubusercontent.com/helm/helm/main/KEYS";
 const CERT_MANAGER_KEY: &str = "/cert-manager.io/public-keys/cert-manager-pubkey-2021-09-20.pem";
@@ -145,10 +146,9 @@ fn cosign_is_asked_for_the_digest_and_the_identity_that_upstream_names() {
     world.server.file(bundle, "{}");
     let ran = world.check(&["--output", "json"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    let operator = "/images/cloudnative-pg/digest";
-    assert_eq!((signature(&ran, operator).0, signature(&ran, MANIFEST).0), ("verified".into(), "verified".into()));
+    assert_eq!((signature(&ran, OPERATOR).0, signature(&ran, MANIFEST).0), ("verified".into(), "verified".into()));
     let asked = asked(world.home.path());
-    let digest = world.pins().pointer(operator).unwrap().as_str().unwrap().to_owned();
+    let digest = world.pins().pointer(OPERATOR).unwrap().as_str().unwrap().to_owned();
     let host = world.server.address.strip_prefix("http://").unwrap();
     let whom = "--certificate-identity-regexp ^https://github.com/cloudnative-pg/cloudnative-pg/.github/workflows/release-publish.yml@refs/tags/v --certificate-oidc-issuer https://token.actions.githubusercontent.com";
     assert!(asked.contains(&format!("verify {whom} {host}/cloudnative-pg/cloudnative-pg@{digest}")), "{asked:#?}");
@@ -188,6 +188,29 @@ fn a_signature_that_does_not_match_is_an_error_and_one_that_cannot_be_looked_at_
     ] {
         cosign(&world, end);
         let ran = world.check(&["--output", "json"]);
-        assert_eq!((ran.code, signature(&ran, "/images/cloudnative-pg/digest").0.as_str()), (code, state), "{end}");
+        assert_eq!((ran.code, signature(&ran, OPERATOR).0.as_str()), (code, state), "{end}");
     }
+}
+
+#[test]
+fn the_signature_of_a_tag_that_moved_is_that_of_the_digest_that_would_be_written() {
+    let world = World::of_upstream();
+    let before = world.pins_text();
+    let (_, image) = images(&world.pins()).into_iter().find(|(pointer, _)| pointer == OPERATOR).unwrap();
+    let moved = format!("sha256:{}", sum(b"{}"));
+    for reference in [tag(&image), &moved] {
+        world.server.file(&manifest_path(&image, reference), "{}");
+    }
+    cosign(&world, &format!("case $* in *@{moved}) echo 'no matching signatures' >&2; exit 12 ;; esac"));
+    let ran = world.check(&["--output", "json", "--write", "pins.json"]);
+    let (state, detail) = signature(&ran, OPERATOR);
+    assert_eq!((ran.code, state.as_str()), (1, "refused"), "{detail}");
+    assert_eq!(the_one(&ran, OPERATOR)["upstream"], moved);
+    assert_eq!(world.pins_text(), before);
+    // With a good one it is written, for a person to see.
+    cosign(&world, "exit 0");
+    let ran = world.check(&["--output", "json", "--write", "pins.json"]);
+    assert_eq!((ran.code, signature(&ran, OPERATOR).0.as_str()), (1, "verified"));
+    assert_eq!(world.pins().pointer(OPERATOR).unwrap(), &moved);
+    assert!(asked(world.home.path()).iter().any(|line| line.ends_with(&format!("@{moved}"))));
 }

@@ -152,6 +152,23 @@ fn a_tag_that_moved_is_changed() {
 }
 
 #[test]
+fn a_tag_that_moved_to_what_a_registry_does_not_have_is_not_believed() {
+    let world = World::of_upstream();
+    let (place, image, _) = postgres(&world);
+    world.server.file(&manifest_path(&image, tag(&image)), "{}");
+    let ran = world.check(&["--output", "json"]);
+    let pin = the_one(&ran, &place);
+    assert_eq!((ran.code, &pin["verdict"]), (1, &"unknown".into()));
+    assert!(evidence(&pin).contains("which is not there"), "{pin}");
+    // Other bytes than those of the tag.
+    world.server.file(&manifest_path(&image, &format!("sha256:{}", sum(b"{}"))), "[]");
+    let ran = world.check(&["--output", "json"]);
+    let pin = the_one(&ran, &place);
+    assert_eq!((ran.code, &pin["verdict"]), (1, &"unknown".into()));
+    assert!(evidence(&pin).contains(&format!("sha256:{} under the name of", sum(b"[]"))), "{pin}");
+}
+
+#[test]
 fn a_digest_that_a_registry_no_longer_has_is_gone_although_its_tag_is_there() {
     let world = World::of_upstream();
     let (place, image, pinned) = postgres(&world);
