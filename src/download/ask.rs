@@ -108,6 +108,22 @@ impl Asker {
         answer.await
     }
 
+    /// Whether there is something at `url`, or at its mirror, without a byte of it.
+    ///
+    /// # Errors
+    /// The failures of the network.
+    pub(crate) async fn presence(&self, url: &str) -> Result<Answer<()>> {
+        let address = self.mirror.address_of(url);
+        let shown = shown(&address);
+        let answer = self.insist(&address, async || {
+            match there(&shown, self.send(&shown, self.client.head(&address).timeout(TEXT)).await?)? {
+                Answer::There(_) => Ok(Answer::There(())),
+                Answer::Gone(words) => Ok(Answer::Gone(words)),
+            }
+        });
+        answer.await
+    }
+
     /// The sum of the file at `url`, or at its mirror. With `copy` it is written there, too.
     ///
     /// # Errors

@@ -29,6 +29,10 @@ pub(super) async fn compare(
         }
     }
     if listed.is_some() && !upstream.download {
+        // A list may outlive the files that it names.
+        if let Answer::Gone(words) = upstream.asker.presence(url).await? {
+            gone(words, finding);
+        }
         return Ok(());
     }
     let folder = tempfile::tempdir()?;
@@ -37,8 +41,7 @@ pub(super) async fn compare(
     let found = match upstream.asker.sum(url, copy).await? {
         Answer::There(found) => found,
         Answer::Gone(words) => {
-            finding.verdict = Verdict::Gone;
-            finding.evidence.push(words);
+            gone(words, finding);
             return Ok(());
         }
     };
@@ -83,4 +86,9 @@ async fn listed(upstream: &Upstream, list: &str, url: &str, finding: &mut Findin
 fn settle(pinned: &Sha256, found: &Sha256, finding: &mut Finding) {
     finding.upstream = Some(found.to_string());
     finding.verdict = if pinned == found { Verdict::Same } else { Verdict::Changed };
+}
+
+fn gone(words: String, finding: &mut Finding) {
+    finding.verdict = Verdict::Gone;
+    finding.evidence.push(words);
 }

@@ -26,7 +26,9 @@ fn what_upstream_has_as_it_is_pinned_is_the_same_and_no_tool_is_downloaded_for_i
         assert!(!evidence(pin).is_empty() && !pin["signature"]["detail"].as_str().unwrap().is_empty(), "{pin}");
     }
     let tools = |request: &&String| request.contains("/kind-linux-amd64 ") || request.contains(".tar.gz ");
-    assert_eq!(world.server.requests().iter().find(tools), None);
+    let requests = world.server.requests();
+    let mut asked = requests.iter().filter(tools).peekable();
+    assert!(asked.peek().is_some() && asked.all(|request| request.starts_with("HEAD ")), "{requests:#?}");
     assert!(world.home.files().iter().all(|file| file == "pins.json"), "{:?}", world.home.files());
 }
 
@@ -81,6 +83,18 @@ fn a_list_of_sums_that_is_gone_leaves_the_file_itself_to_be_hashed() {
     let ran = world.check(&["--output", "json"]);
     let found = the_one(&ran, KIND);
     assert_eq!((ran.code, &found["verdict"], &found["upstream"]), (1, &"gone".into(), &Value::Null));
+}
+
+#[test]
+fn a_file_that_is_gone_is_gone_although_its_list_of_sums_is_there() {
+    let world = World::of_upstream();
+    world.server.remove(kind_list(&world).trim_end_matches(".sha256sum"));
+    for more in [&[][..], &["--download"]] {
+        let ran = world.check(&[&["--output", "json"], more].concat());
+        let found = the_one(&ran, KIND);
+        assert_eq!((ran.code, &found["verdict"]), (1, &"gone".into()), "{found}");
+        assert!(evidence(&found).contains("kind-linux-amd64 answered 404 Not Found"), "{found}");
+    }
 }
 
 #[test]
