@@ -52,6 +52,11 @@ impl Asker {
         })
     }
 
+    /// A mirror is asked, which need not have all that upstream has.
+    pub(crate) fn has_mirror(&self) -> bool {
+        self.mirror.is_set()
+    }
+
     /// Where a question about `url` goes: there or to the mirror, without credentials.
     pub(crate) fn place(&self, url: &str) -> String {
         shown(&self.mirror.address_of(url))

@@ -97,6 +97,10 @@ impl Mirror {
         Ok(Self { base: base.map(|base| base.trim_end_matches('/').to_owned()) })
     }
 
+    pub(super) fn is_set(&self) -> bool {
+        self.base.is_some()
+    }
+
     pub(super) fn address_of(&self, url: &str) -> String {
         match (&self.base, url.split_once("://")) {
             (Some(base), Some((_, host_and_path))) => format!("{base}/{host_and_path}"),

@@ -86,7 +86,7 @@ async fn gpg(asker: &Asker, list: &str, signature: &str, keys: &str) -> Result<S
     for (name, url) in [("keys", keys), ("list.asc", signature)] {
         match asker.text(url).await? {
             Answer::There(text) => files.push((name, text)),
-            Answer::Gone(words) => return Ok(Signature::NotChecked(words)),
+            Answer::Gone(words) => return Ok(missing(asker, words)),
         }
     }
     files.push(("list", list.to_owned()));
@@ -143,7 +143,7 @@ async fn cosign_file(asker: &Asker, file: &Path, proof: &CosignProof, identity: 
         let place = folder.path().join(flag.trim_start_matches('-'));
         match asker.text(url).await? {
             Answer::There(text) => fs_err::write(&place, text)?,
-            Answer::Gone(words) => return Ok(Signature::NotChecked(words)),
+            Answer::Gone(words) => return Ok(missing(asker, words)),
         }
         command = command.args([flag]).args([&place]);
     }
@@ -181,7 +181,7 @@ async fn cosign_image(
             let place = folder.path().join("key.pem");
             match known_key(&upstream.asker, key).await? {
                 Ok(text) => fs_err::write(&place, text)?,
-                Err(why) => return Ok(Signature::NotChecked(why)),
+                Err(why) => return Ok(missing(&upstream.asker, why)),
             }
             command = command.args(["--key"]).args([&place]).args(key.flags);
             key.url
@@ -220,6 +220,12 @@ fn signed_by(identity: Identity) -> [&'static str; 4] {
 
 async fn has_cosign() -> Result<bool> {
     Ok(ask(Command::new("cosign", COSIGN).args(["version"])).await?.is_some())
+}
+
+/// What takes part in a signature is not there, or is another one. A mirror may just not have it; upstream, which has
+/// published it, no longer stands by it.
+fn missing(asker: &Asker, why: String) -> Signature {
+    if asker.has_mirror() { Signature::NotChecked(why) } else { Signature::Refused(why) }
 }
 
 fn no_cosign() -> Signature {

@@ -6,12 +6,13 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::support::upstream::{images, manifest_path, path, tag, the_one};
-use crate::support::{Ran, World, sum};
+use crate::support::{Proxy, Ran, World, sum};
 
 const HELM: &str = "/tools/helm/platforms/linux~1amd64/sha256";
 const CONTROLLER: &str = "/images/cert-manager-controller/digest";
 const OPERATOR: &str = "/images/cloudnative-pg/digest";
 const MANIFEST: &str = "/manifests/cloudnative-pg/sha256";
+const KUBECTL: &str = "/tools/kubectl/platforms/linux~1amd64/sha256";
 const KEYS: &str = "/raw.githubusercontent.com/helm/helm/main/KEYS";
 const CERT_MANAGER_KEY: &str = "/cert-manager.io/public-keys/cert-manager-pubkey-2021-09-20.pem";
 
@@ -104,12 +105,49 @@ fn a_signature_of_another_list_or_of_a_stranger_is_an_error() {
 }
 
 #[test]
-fn a_signature_that_is_not_there_was_not_checked() {
+fn a_signature_that_a_mirror_does_not_have_was_not_checked() {
     let world = World::of_upstream();
     let ran = world.check(&["--output", "json"]);
     let (state, detail) = signature(&ran, HELM);
     assert_eq!((ran.code, state.as_str()), (0, "not-checked"));
     assert!(detail.contains("404"), "{detail}");
+}
+
+#[test]
+fn a_signature_or_a_key_that_upstream_itself_no_longer_has_is_an_error() {
+    let (world, signer) = (World::of_upstream(), Signer::new());
+    let proxy = Proxy::before(&world);
+    cosign(&world, "exit 0");
+    let (_, place, list) = helm_list(&world);
+    let kubectl = world.pins()["tools"]["kubectl"]["platforms"]["linux/amd64"]["url"].as_str().unwrap().to_owned();
+    let refused = |pointer: &str, words: &str| {
+        let before = world.pins_text();
+        let ran = proxy.check(&world, &["--output", "json", "--download", "--write", "pins.json"]);
+        let (state, detail) = signature(&ran, pointer);
+        assert_eq!((ran.code, state.as_str()), (1, "refused"), "{pointer}: {detail}");
+        assert!(detail.contains(words), "{detail}");
+        assert_eq!(world.pins_text(), before);
+        ran
+    };
+    world.server.file(KEYS, signer.key());
+    let ran = refused(HELM, ".sha256sum.asc answered 404");
+    assert_eq!(the_one(&ran, HELM)["verdict"], "same");
+    assert_eq!(signature(&ran, OPERATOR).0, "verified", "{}", ran.stdout);
+    for (pointer, words) in [
+        (KUBECTL, "kubectl.sig answered 404"),
+        (MANIFEST, ".sigstore.json answered 404"),
+        (CONTROLLER, ".pem answered 404"),
+    ] {
+        let (state, detail) = signature(&ran, pointer);
+        assert!(state == "refused" && detail.contains(words), "{pointer}: {state}: {detail}");
+    }
+    world.server.file(&place, signer.sign(list.as_bytes())).file(&format!("{}.sig", path(&kubectl)), "c2ln");
+    world.server.file(CERT_MANAGER_KEY, "-----BEGIN PUBLIC KEY-----\n");
+    world.server.remove(KEYS);
+    let ran = refused(HELM, "KEYS answered 404");
+    assert!(signature(&ran, KUBECTL).1.contains("kubectl.cert answered 404"), "{}", ran.stdout);
+    assert_eq!(signature(&ran, CONTROLLER).0, "refused");
+    assert!(signature(&ran, CONTROLLER).1.contains("is not the known key"), "{}", ran.stdout);
 }
 
 #[test]
@@ -124,7 +162,7 @@ fn without_gpg_and_cosign_nothing_is_called_verified() {
     assert_eq!(signature(&ran, HELM), not_checked("no gpg here"));
     assert_eq!(signature(&ran, CONTROLLER), not_checked("no cosign here"));
     assert_eq!(signature(&ran, MANIFEST), not_checked("no cosign here"));
-    assert_eq!(signature(&ran, "/tools/kubectl/platforms/linux~1amd64/sha256").0, "not-checked");
+    assert_eq!(signature(&ran, KUBECTL).0, "not-checked");
     assert!(!ran.stdout.contains("\"verified\""));
 }
 
@@ -167,12 +205,11 @@ fn cosign_is_asked_for_the_digest_and_the_identity_that_upstream_names() {
 fn kubectl_is_verified_where_the_file_itself_is_fetched() {
     let world = World::of_upstream();
     cosign(&world, "exit 0");
-    let pointer = "/tools/kubectl/platforms/linux~1amd64/sha256";
-    assert!(signature(&world.check(&["--output", "json"]), pointer).1.contains("--download"));
+    assert!(signature(&world.check(&["--output", "json"]), KUBECTL).1.contains("--download"));
     let url = world.pins()["tools"]["kubectl"]["platforms"]["linux/amd64"]["url"].as_str().unwrap().to_owned();
     world.server.file(&format!("{}.sig", path(&url)), "c2ln").file(&format!("{}.cert", path(&url)), "Y2VydA==");
     let ran = world.check(&["--output", "json", "--download"]);
-    assert_eq!((ran.code, signature(&ran, pointer).0.as_str()), (0, "verified"));
+    assert_eq!((ran.code, signature(&ran, KUBECTL).0.as_str()), (0, "verified"));
     let whom = "--certificate-identity krel-staging@k8s-releng-prod.iam.gserviceaccount.com --certificate-oidc-issuer https://accounts.google.com --signature";
     assert!(asked(world.home.path()).iter().any(|line| line.contains(whom)), "{:#?}", asked(world.home.path()));
 }

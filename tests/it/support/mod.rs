@@ -2,6 +2,7 @@
 //! well or badly.
 
 mod browser;
+mod proxy;
 mod release;
 mod secure;
 mod server;
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 pub(crate) use browser::Browser;
+pub(crate) use proxy::Proxy;
 pub(crate) use release::{ASSET, Release, SHELLS};
 pub(crate) use secure::Secure;
 pub(crate) use server::{Behaviour, Server};
