@@ -1,9 +1,9 @@
 //! Questions to an address of which nothing is known beforehand: what small text is there, where does it lead, which
 //! sum has what is there. Nothing of an answer is kept, and nothing of it is run.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -12,7 +12,7 @@ use reqwest::{RequestBuilder, Response, StatusCode};
 use sha2::{Digest as _, Sha256 as Hasher};
 use tokio::io::AsyncWriteExt as _;
 
-use super::attempt::{ATTEMPTS, Attempt, accept_status, again, network_error, refused, waits};
+use super::attempt::{Attempt, accept_status, again, network_error, refused, waits};
 use super::client::{Mirror, TrustedRoots, shown};
 use crate::failure::{self, Failure, FailureId};
 use crate::sum::Sha256;
@@ -30,8 +30,9 @@ pub(crate) struct Asker {
     client: reqwest::Client,
     unfollowed: reqwest::Client,
     mirror: Mirror,
-    /// How often in a row a host could not be connected to: whoever is away for one question is away for the next.
-    unreached: Arc<Mutex<BTreeMap<String, usize>>>,
+    /// The hosts that were away for all attempts of one question, and have not been met since: they are away for the next
+    /// question, too.
+    away: Arc<Mutex<BTreeSet<String>>>,
 }
 
 /// What an address has.
@@ -48,7 +49,7 @@ impl Asker {
             client: roots.clone().client()?,
             unfollowed: roots.clone().client_that_stays()?,
             mirror,
-            unreached: Arc::default(),
+            away: Arc::default(),
         })
     }
 
@@ -165,38 +166,43 @@ impl Asker {
     }
 
     async fn send(&self, shown: &str, request: RequestBuilder) -> Result<Response, Attempt> {
-        let sent = request.send().await;
-        let mut unreached = self.unreached.lock().unwrap_or_else(PoisonError::into_inner);
-        match &sent {
-            Err(error) if error.is_connect() => *unreached.entry(host(shown)).or_default() += 1,
-            _ => _ = unreached.remove(&host(shown)),
-        }
-        drop(unreached);
-        sent.map_err(|error| network_error(shown, &error))
+        request.send().await.map_err(|error| network_error(shown, &error))
     }
 
     /// Asks until there is an answer, or no sense in asking again.
     async fn insist<T>(&self, address: &str, attempt: impl AsyncFn() -> Result<T, Attempt>) -> Result<T> {
         let shown = shown(address);
+        let host = host(&shown);
         let mut waits = waits();
         let mut seen = Vec::new();
         loop {
-            let (why, after) = match attempt().await {
+            let outcome = attempt().await;
+            let is_away = matches!(outcome, Err(Attempt::Again { is_away: true, .. }));
+            if !is_away {
+                self.away().remove(&host);
+            }
+            let (why, after) = match outcome {
                 Ok(answer) => return Ok(answer),
                 Err(Attempt::Final(error)) => return Err(error),
-                Err(Attempt::Again { why, after }) => (why, after),
+                Err(Attempt::Again { why, after, .. }) => (why, after),
             };
             if seen.last() != Some(&why) {
                 seen.push(why);
             }
-            let misses = self.unreached.lock().unwrap_or_else(PoisonError::into_inner).get(&host(&shown)).copied();
-            let wait = waits.next().filter(|_| misses.unwrap_or_default() < ATTEMPTS);
-            let Some(wait) = wait else {
+            let is_given_up = self.away().contains(&host);
+            let Some(wait) = waits.next().filter(|_| !is_given_up) else {
+                if is_away {
+                    self.away().insert(host);
+                }
                 let failure = Failure::new(FailureId::DownloadFailed, format!("cannot reach {shown}"));
                 return Err(failure.evidence(seen.join("\n")).into());
             };
             tokio::time::sleep(after.map_or(wait, |asked| asked.max(wait))).await;
         }
+    }
+
+    fn away(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.away.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

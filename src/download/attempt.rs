@@ -16,7 +16,12 @@ const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(120);
 
 /// Why one attempt failed, and whether another one makes sense.
 pub(super) enum Attempt {
-    Again { why: String, after: Option<Duration> },
+    Again {
+        why: String,
+        after: Option<Duration>,
+        /// There was no connection.
+        is_away: bool,
+    },
     Final(anyhow::Error),
 }
 
@@ -31,7 +36,7 @@ pub(super) fn waits() -> impl Iterator<Item = Duration> {
 }
 
 pub(super) fn again(why: String) -> Attempt {
-    Attempt::Again { why, after: None }
+    Attempt::Again { why, after: None, is_away: false }
 }
 
 pub(super) fn accept_status(address: &str, response: &Response) -> Result<(), Attempt> {
@@ -49,7 +54,7 @@ pub(super) fn refused(address: &str, status: StatusCode, headers: &HeaderMap) ->
     // 408 request timeout, 425 too early, 429 too many requests: asking later may help.
     let may_pass = status.is_server_error() || matches!(status.as_u16(), 408 | 425 | 429);
     if may_pass && retry_after.is_none_or(|after| after <= LONGEST_RETRY_AFTER) {
-        return Attempt::Again { why, after: retry_after };
+        return Attempt::Again { why, after: retry_after, is_away: false };
     }
     Attempt::Final(Failure::new(FailureId::DownloadFailed, format!("cannot download {address}")).evidence(why).into())
 }
@@ -67,7 +72,7 @@ pub(super) fn network_error(address: &str, error: &reqwest::Error) -> Attempt {
         let failure = Failure::new(FailureId::DownloadFailed, format!("cannot download {address}"));
         return Attempt::Final(failure.evidence(text).into());
     }
-    again(format!("{address}: {text}"))
+    Attempt::Again { why: format!("{address}: {text}"), after: None, is_away: error.is_connect() }
 }
 
 /// An input/output error may hold another one, any number of times, and its `source` is not what it holds but the source of that.

@@ -69,7 +69,7 @@ impl Fetcher {
                     self.remove_empty_partial(sum);
                     return Err(error);
                 }
-                Err(Attempt::Again { why, after }) => {
+                Err(Attempt::Again { why, after, .. }) => {
                     if seen.last() != Some(&why) {
                         seen.push(why.clone());
                     }

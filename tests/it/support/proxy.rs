@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::secure::{head, pass_on, settings};
 use super::{Ran, World};
@@ -23,6 +24,7 @@ const HOSTS: [&str; 8] = [
 pub(crate) struct Proxy {
     address: String,
     folder: tempfile::TempDir,
+    refusals: Arc<AtomicUsize>,
 }
 
 impl Proxy {
@@ -32,13 +34,20 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let behind = world.server.address.strip_prefix("http://").unwrap().to_owned();
+        let refusals = Arc::<AtomicUsize>::default();
+        let left = Arc::clone(&refusals);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (settings, behind) = (Arc::clone(&settings), behind.clone());
-                std::thread::spawn(move || drop(answer(stream, settings, &behind)));
+                let (settings, behind, left) = (Arc::clone(&settings), behind.clone(), Arc::clone(&left));
+                std::thread::spawn(move || drop(answer(stream, settings, &behind, &left)));
             }
         });
-        Self { address, folder }
+        Self { address, folder, refusals }
+    }
+
+    /// The next connections lead nowhere.
+    pub(crate) fn refuse(&self, connections: usize) {
+        self.refusals.store(connections, Ordering::SeqCst);
     }
 
     /// `pins check` against upstream itself, and not a mirror.
@@ -53,10 +62,18 @@ impl Proxy {
     }
 }
 
-fn answer(mut stream: TcpStream, settings: Arc<rustls::ServerConfig>, behind: &str) -> std::io::Result<()> {
+fn answer(
+    mut stream: TcpStream,
+    settings: Arc<rustls::ServerConfig>,
+    behind: &str,
+    refusals: &AtomicUsize,
+) -> std::io::Result<()> {
     let request = head(&mut stream)?;
     let host = request.strip_prefix("CONNECT ").and_then(|rest| rest.split(':').next());
     let host = host.ok_or_else(|| std::io::Error::other(request.clone()))?;
+    if refusals.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
+        return write!(stream, "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    }
     write!(stream, "HTTP/1.1 200 Connected\r\n\r\n")?;
     pass_on(stream, settings, behind, |path| match path.starts_with("/v2/") {
         true => path.to_owned(),
