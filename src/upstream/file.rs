@@ -24,8 +24,8 @@ pub(super) async fn compare(
     };
     if let Some((list, sum)) = &listed {
         settle(pinned, sum, finding);
-        if let FileSigner::SumsByGpg { signature, keys } = &publication.signer {
-            finding.signature = signature::of_sums(&upstream.asker, list, signature, keys).await;
+        if let FileSigner::SumsByGpg { signature, keys, signers } = &publication.signer {
+            finding.signature = signature::of_sums(&upstream.asker, list, signature, (keys, signers)).await;
         }
     }
     if listed.is_some() && !upstream.download {

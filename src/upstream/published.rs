@@ -18,8 +18,9 @@ pub(super) struct Publication {
 pub(super) enum FileSigner {
     /// Why there is nothing to be checked.
     Nobody(&'static str),
-    /// The list of sums has a detached signature by one of these keys.
-    SumsByGpg { signature: String, keys: &'static str },
+    /// The list of sums has a detached signature by one of these signers. The keys are fetched, and only the ones with their
+    /// fingerprints count.
+    SumsByGpg { signature: String, keys: &'static str, signers: &'static [&'static str] },
     /// The file has a signature without a key: of an identity that a certificate authority has seen.
     FileByCosign { proof: CosignProof, identity: Identity },
 }
@@ -59,6 +60,20 @@ pub(super) struct PublicKey {
 /// `make sign` of <https://github.com/helm/helm/blob/main/Makefile> signs the lists, too.
 const HELM_KEYS: &str = "https://raw.githubusercontent.com/helm/helm/main/KEYS";
 
+/// The fingerprints of the primary keys in
+/// <https://github.com/helm/helm/blob/5638c35399464b6432ba81b92a341218991efa5c/KEYS> that have not expired.
+const HELM_SIGNERS: [&str; 9] = [
+    "208DD36ED5BB3745A16743A4C7C6FBB5B91C1155",
+    "49D09C86C3DC8DA3F0A076221EF612347F8A9958",
+    "4AB45F1CB0D292975C6371436E2A23D806B6E6DD",
+    "672C657BE06B4B30969C4A57461449C25E36B98E",
+    "7FEC81FACC7FFB2A010ADD13C2D40F4D8196E874",
+    "967F8AC5E2216F9F4FD270AD92AA783CBAAE8E3B",
+    "ABA2529598F6626C420D335B62F49E747D911B60",
+    "BF888333D96A1C18E2682AAED79D67C9EC016739",
+    "F1261BDE929012C8FF2E501D6EA5D7598529A53E",
+];
+
 /// <https://kubernetes.io/docs/tasks/administer-cluster/verify-signed-artifacts/>
 const KUBERNETES: Identity = Identity {
     flag: "--certificate-identity",
@@ -92,7 +107,7 @@ pub(super) fn tool(tool: Tool, version: &str, url: &str) -> Publication {
         Tool::Helm => {
             let release = format!("https://github.com/helm/helm/releases/download/v{version}");
             let signature = format!("{release}/{name}.sha256sum.asc");
-            (format!("{url}.sha256sum"), FileSigner::SumsByGpg { signature, keys: HELM_KEYS })
+            (format!("{url}.sha256sum"), FileSigner::SumsByGpg { signature, keys: HELM_KEYS, signers: &HELM_SIGNERS })
         }
         // <https://github.com/kubernetes-sigs/kind/blob/main/hack/release/build/cross.sh>
         Tool::Kind => (format!("{url}.sha256sum"), FileSigner::Nobody("kind signs no release")),

@@ -67,12 +67,12 @@ impl Signature {
     }
 }
 
-/// The signature of a list of sums, by one of the keys.
-pub(super) async fn of_sums(asker: &Asker, list: &str, signature: &str, keys: &str) -> Signature {
-    Signature::unless(gpg(asker, list, signature, keys).await)
+/// The signature of a list of sums, by one of the signers, whose keys are among those at an address.
+pub(super) async fn of_sums(asker: &Asker, list: &str, signature: &str, (keys, signers): (&str, &[&str])) -> Signature {
+    Signature::unless(gpg(asker, list, signature, (keys, signers)).await)
 }
 
-async fn gpg(asker: &Asker, list: &str, signature: &str, keys: &str) -> Result<Signature> {
+async fn gpg(asker: &Asker, list: &str, signature: &str, (keys, signers): (&str, &[&str])) -> Result<Signature> {
     let folder = tempfile::tempdir()?;
     // A home of its own, and nothing that stays behind: what it starts by itself outlives it.
     let command = |arguments: &[&str]| {
@@ -98,18 +98,23 @@ async fn gpg(asker: &Asker, list: &str, signature: &str, keys: &str) -> Result<S
     ask(command(&["--import", &place("keys")])).await?;
     let verify = command(&["--status-fd", "1", "--verify", &place("list.asc"), &place("list")]);
     let Some(verified) = ask(verify).await? else { return Ok(Signature::NotChecked("no gpg here".to_owned())) };
-    Ok(from_status(&verified))
+    Ok(from_status(&verified, signers))
 }
 
 /// What gpg says to programs (<https://github.com/gpg/gnupg/blob/master/doc/DETAILS>).
-fn from_status(verified: &Finished) -> Signature {
+fn from_status(verified: &Finished, signers: &[&str]) -> Signature {
     let text = String::from_utf8_lossy(&verified.stdout);
     let said = |word: &str| {
         let line = text.lines().filter_map(|line| line.strip_prefix("[GNUPG:] ")?.strip_prefix(word));
         line.filter(|rest| rest.is_empty() || rest.starts_with(' ')).map(|rest| rest.trim().to_owned()).next()
     };
-    let key = said("VALIDSIG").and_then(|rest| rest.split(' ').next().map(str::to_owned));
+    // The last word is the fingerprint of the primary key, whichever of its keys has signed.
+    let key = said("VALIDSIG").and_then(|rest| rest.split(' ').next_back().map(str::to_owned));
     match (verified.status.success(), said("GOODSIG"), key) {
+        // Whoever can put a signature in its place can put a key beside the others, too.
+        (true, Some(_), Some(key)) if !signers.contains(&key.as_str()) => {
+            Signature::Refused(format!("gpg: key {key} is none of the known signers'"))
+        }
         (true, Some(who), Some(key)) => {
             let name = who.split_once(' ').map_or(who.as_str(), |(_, name)| name);
             Signature::Verified(format!("gpg: {name}, key {key}"))

@@ -13,6 +13,7 @@ const CONTROLLER: &str = "/images/cert-manager-controller/digest";
 const OPERATOR: &str = "/images/cloudnative-pg/digest";
 const MANIFEST: &str = "/manifests/cloudnative-pg/sha256";
 const KUBECTL: &str = "/tools/kubectl/platforms/linux~1amd64/sha256";
+const KNOWN: &str = "208DD36ED5BB3745A16743A4C7C6FBB5B91C1155";
 const KEYS: &str = "/raw.githubusercontent.com/helm/helm/main/KEYS";
 const CERT_MANAGER_KEY: &str = "/cert-manager.io/public-keys/cert-manager-pubkey-2021-09-20.pem";
 
@@ -32,7 +33,24 @@ impl Signer {
     fn new() -> Self {
         let signer = Self { home: tempfile::tempdir().unwrap() };
         signer.gpg(&["--passphrase", "", "--quick-generate-key", "Helm of the tests", "ed25519", "sign", "never"], b"");
+        // This one signs, in the name of the first one.
+        signer.gpg(&["--passphrase", "", "--quick-add-key", &signer.fingerprint(), "ed25519", "sign", "never"], b"");
         signer
+    }
+
+    /// That of the primary key.
+    fn fingerprint(&self) -> String {
+        let keys = String::from_utf8(self.gpg(&["--with-colons", "--list-keys"], b"")).unwrap();
+        keys.lines().find_map(|line| line.strip_prefix("fpr:")).unwrap().trim_matches(':').to_owned()
+    }
+
+    /// From now on gpg says in this world that the primary key is one that helm is known to sign with; all else that it says is its own.
+    fn becomes_known(&self, world: &World) {
+        let script = format!(
+            "PATH=${{PATH#*:}}\nsaid=$(gpg \"$@\")\nstatus=$?\necho \"$said\" | sed s/{}/{KNOWN}/\nexit $status",
+            self.fingerprint()
+        );
+        world.home.program("gpg", &script);
     }
 
     fn gpg(&self, arguments: &[&str], input: &[u8]) -> Vec<u8> {
@@ -77,11 +95,24 @@ fn gpg_says_by_which_key_the_sums_of_helm_are_signed() {
     let (world, signer) = (World::of_upstream(), Signer::new());
     let (_, place, list) = helm_list(&world);
     world.server.file(&place, signer.sign(list.as_bytes())).file(KEYS, signer.key());
+    signer.becomes_known(&world);
     let ran = world.check(&["--output", "json"]);
     let (state, detail) = signature(&ran, HELM);
     assert_eq!((ran.code, state.as_str()), (0, "verified"), "{detail}");
-    assert!(detail.starts_with("gpg: Helm of the tests, key ") && detail.len() > 60, "{detail}");
-    assert!(world.home.files().iter().all(|file| file == "pins.json"), "{:?}", world.home.files());
+    assert_eq!(detail, format!("gpg: Helm of the tests, key {KNOWN}"));
+    assert_eq!(world.home.files(), ["pins.json", "programs/gpg"]);
+}
+
+#[test]
+fn a_key_that_is_not_known_counts_for_nothing_also_where_upstream_has_its_keys() {
+    let (world, stranger) = (World::of_upstream(), Signer::new());
+    let (_, place, list) = helm_list(&world);
+    world.server.file(&place, stranger.sign(list.as_bytes())).file(KEYS, stranger.key());
+    let before = world.pins_text();
+    let ran = world.check(&["--output", "json", "--write", "pins.json"]);
+    let refused = format!("gpg: key {} is none of the known signers'", stranger.fingerprint());
+    assert_eq!((ran.code, signature(&ran, HELM)), (1, ("refused".to_owned(), refused)));
+    assert_eq!(world.pins_text(), before);
 }
 
 #[test]
