@@ -9,6 +9,7 @@ mod ask;
 mod attempt;
 mod client;
 mod fetch;
+mod head;
 mod partial;
 mod registry;
 mod store;

@@ -2,8 +2,6 @@
 
 use std::sync::LazyLock;
 
-use sha2::Digest as _;
-
 use crate::pins::Pins;
 use crate::sum::Sha256;
 
@@ -12,6 +10,6 @@ const COMMIT: &str = env!("PGEDGE_BOOTSTRAP_COMMIT");
 
 /// What `--version` says behind the name. `-V` says the first line.
 pub(crate) static EDITION: LazyLock<String> = LazyLock::new(|| {
-    let pins = Sha256::from_bytes(&sha2::Sha256::digest(Pins::BUILT_IN));
+    let pins = Sha256::of(Pins::BUILT_IN);
     format!("{}\ncommit {COMMIT}\npins {}", env!("CARGO_PKG_VERSION"), &pins.as_str()[..12])
 });

@@ -4,6 +4,7 @@ use std::fmt;
 
 use anyhow::Result;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha2::Digest as _;
 
 /// A SHA-256 sum: 64 lower-case hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,6 +15,11 @@ impl Sha256 {
         let hexadecimal = text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         anyhow::ensure!(hexadecimal, "{text:?} is not a sha256 sum of 64 lower-case hexadecimal digits");
         Ok(Self(text.to_owned()))
+    }
+
+    /// The sum of these bytes.
+    pub(crate) fn of(bytes: impl AsRef<[u8]>) -> Self {
+        Self::from_bytes(&sha2::Sha256::digest(bytes))
     }
 
     /// The sum of 32 raw bytes, as a hash function returns them.
@@ -90,5 +96,11 @@ mod tests {
         assert!(Sha256::parse(&"A".repeat(64)).is_err());
         assert!(Sha256::parse(&"a".repeat(63)).is_err());
         assert!(Sha256::parse("").is_err());
+    }
+
+    #[test]
+    fn the_sum_of_nothing_is_the_one_that_everybody_knows() {
+        let known = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        assert_eq!(Sha256::of("").as_str(), known);
     }
 }

@@ -14,6 +14,7 @@ use tokio::io::AsyncWriteExt as _;
 
 use super::attempt::{Attempt, accept_status, again, network_error, refused, waits};
 use super::client::{Mirror, TrustedRoots, shown};
+use super::head::Head;
 use crate::failure::{self, Failure, FailureId};
 use crate::sum::Sha256;
 
@@ -81,13 +82,13 @@ impl Asker {
             Answer::There(bytes) => bytes,
             Answer::Gone(words) => return Ok(Answer::Gone(words)),
         };
-        let not_a_file =
-            |what: &str| Failure::new(FailureId::DownloadNotAFile, format!("{shown} answered with {what}"));
-        if bytes.trim_ascii_start().first() == Some(&b'<') {
-            let head = String::from_utf8_lossy(&bytes).trim_start().lines().next().unwrap_or_default().to_owned();
-            return Err(not_a_file("a web page").evidence(head).into());
+        if let Some(failure) = Head::of(&bytes).web_page(&shown) {
+            return Err(failure.into());
         }
-        String::from_utf8(bytes).map(Answer::There).map_err(|_| not_a_file("something that is not text").into())
+        String::from_utf8(bytes).map(Answer::There).map_err(|_| {
+            let what = format!("{shown} answered with something that is not text");
+            Failure::new(FailureId::DownloadNotAFile, what).into()
+        })
     }
 
     /// Where the redirect at `url` leads.
@@ -238,9 +239,9 @@ async fn sum_of(shown: &str, mut response: Response, copy: Option<&Path>) -> Res
         None => None,
     };
     let announced = response.content_length();
-    let (mut hasher, mut length, mut first) = (Hasher::new(), 0, None);
+    let (mut hasher, mut length, mut head) = (Hasher::new(), 0, Head::default());
     while let Some(chunk) = response.chunk().await.map_err(|error| network_error(shown, &error))? {
-        first = first.or_else(|| chunk.trim_ascii_start().first().copied());
+        head.take_in(&chunk);
         hasher.update(&chunk);
         length += chunk.len() as u64;
         if let Some(file) = &mut file {
@@ -253,8 +254,7 @@ async fn sum_of(shown: &str, mut response: Response, copy: Option<&Path>) -> Res
     if announced.is_some_and(|announced| length < announced) {
         return Err(again(format!("the connection ended after {length} bytes")));
     }
-    if first == Some(b'<') {
-        let failure = Failure::new(FailureId::DownloadNotAFile, format!("{shown} answered with a web page"));
+    if let Some(failure) = head.web_page(shown) {
         return Err(Attempt::Final(failure.into()));
     }
     Ok(Sha256::from_bytes(&hasher.finalize()))

@@ -177,21 +177,17 @@ impl Fetcher {
             });
             return moved.await.map_err(Attempt::Final);
         }
-        let looks_like_html = partial.head.trim_ascii_start().first() == Some(&b'<');
         failure::ignore_missing(fs_err::remove_file(&path))
             .and_then(|()| failure::ignore_missing(fs_err::remove_file(&etag)))
             .map_err(Attempt::Final)?;
         if resumed {
             return Err(again("the parts of a resumed download do not fit together".to_owned()));
         }
-        let failure = if looks_like_html {
-            let head = String::from_utf8_lossy(&partial.head).lines().next().unwrap_or_default().to_owned();
-            Failure::new(FailureId::DownloadNotAFile, format!("{address} answered with a web page")).evidence(head)
-        } else {
+        let failure = partial.head.web_page(address).unwrap_or_else(|| {
             Failure::new(FailureId::ChecksumMismatch, format!("{address} is not the pinned file"))
                 .evidence(format!("pinned sha256 {sum}"))
                 .evidence(format!("found  sha256 {found}, {} bytes", partial.length))
-        };
+        });
         Err(Attempt::Final(failure.into()))
     }
 

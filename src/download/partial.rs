@@ -8,6 +8,7 @@ use reqwest::Response;
 use reqwest::header::ETAG;
 use sha2::{Digest as _, Sha256 as Hasher};
 
+use super::head::Head;
 use crate::sum::Sha256;
 use crate::{failure, file};
 
@@ -17,18 +18,15 @@ pub(super) struct Partial {
     hasher: Hasher,
     pub(super) length: u64,
     pub(super) etag: Option<String>,
-    /// The first bytes, to tell a web page from a program.
-    pub(super) head: Vec<u8>,
+    pub(super) head: Head,
 }
 
 impl Partial {
-    const HEAD: usize = 200;
-
     pub(super) fn open(path: &Path, etag: &Path) -> Result<Self> {
         let options = fs_err::OpenOptions::new().create(true).read(true).write(true).truncate(false).open(path);
         let file = options.map_err(failure::from_io)?;
         let etag = fs_err::read_to_string(etag).ok();
-        let mut partial = Self { file, hasher: Hasher::new(), length: 0, etag, head: Vec::new() };
+        let mut partial = Self { file, hasher: Hasher::new(), length: 0, etag, head: Head::default() };
         let mut buffer = vec![0; 1 << 20];
         loop {
             let read = partial.file.read(&mut buffer).map_err(failure::from_io)?;
@@ -48,7 +46,7 @@ impl Partial {
         self.file.rewind().map_err(failure::from_io)?;
         self.hasher = Hasher::new();
         self.length = 0;
-        self.head.clear();
+        self.head = Head::default();
         Ok(())
     }
 
@@ -61,8 +59,7 @@ impl Partial {
     fn take_in(&mut self, bytes: &[u8]) {
         self.hasher.update(bytes);
         self.length += bytes.len() as u64;
-        let wanted = Self::HEAD.saturating_sub(self.head.len()).min(bytes.len());
-        self.head.extend_from_slice(&bytes[..wanted]);
+        self.head.take_in(bytes);
     }
 
     /// Keeps a strong ETag beside the partial file, so that a resumed download asks for the same edition.

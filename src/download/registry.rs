@@ -11,7 +11,6 @@ use anyhow::{Context as _, Result};
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, WWW_AUTHENTICATE};
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
-use sha2::{Digest as _, Sha256 as Hasher};
 
 use self::challenge::Challenge;
 use super::ask::{Answer, Asker};
@@ -183,7 +182,7 @@ fn scope_of(asked: Option<String>, image: &ImageName) -> String {
 }
 
 fn digest_of(manifest: &[u8]) -> Digest {
-    Digest::of(Sha256::from_bytes(&Hasher::digest(manifest)))
+    Digest::of(Sha256::of(manifest))
 }
 
 fn no_registry(address: &str, why: &str) -> anyhow::Error {

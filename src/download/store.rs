@@ -118,7 +118,7 @@ mod tests {
     async fn a_damaged_file_counts_as_missing_and_a_look_removes_nothing() {
         let cache = tempfile::tempdir().unwrap();
         let store = Store::new(cache.path().to_owned());
-        let sum = Sha256::from_bytes(&Hasher::digest(b"whole"));
+        let sum = Sha256::of("whole");
         fs_err::create_dir_all(cache.path().join("sha256")).unwrap();
         fs_err::write(store.file(&sum), "whole").unwrap();
         assert_eq!(store.verified(&sum).await.unwrap(), Some(store.file(&sum)));

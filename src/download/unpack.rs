@@ -147,7 +147,7 @@ mod tests {
         .unwrap();
         assert_eq!(before.as_ref(), Some(&sum));
         assert_eq!(fs_err::read(&target).unwrap(), b"program");
-        assert_eq!(sum, Sha256::from_bytes(&Hasher::digest(b"program")));
+        assert_eq!(sum, Sha256::of("program"));
         assert_eq!(fs_err::metadata(&target).unwrap().permissions().mode() & 0o777, 0o755);
     }
 

@@ -12,7 +12,7 @@ use super::{Upstream, words_of};
 use crate::download::{Answer, Asker};
 use crate::image::ImageName;
 use crate::process::{Command, Finished, StartError};
-use crate::sum::Digest;
+use crate::sum::{Digest, Sha256};
 
 const GPG: Duration = Duration::from_secs(60);
 
@@ -210,13 +210,15 @@ async fn cosign_image(
 
 /// The key, or why it is not to be used.
 async fn known_key(asker: &Asker, key: &PublicKey) -> Result<Result<String, String>> {
-    use sha2::{Digest as _, Sha256 as Hasher};
     let text = match asker.text(key.url).await? {
         Answer::There(text) => text,
         Answer::Gone(words) => return Ok(Err(words)),
     };
-    let sum = crate::sum::Sha256::from_bytes(&Hasher::digest(&text));
-    Ok(if sum.as_str() == key.sha256 { Ok(text) } else { Err(format!("{} is not the known key", key.url)) })
+    Ok(if Sha256::of(&text).as_str() == key.sha256 {
+        Ok(text)
+    } else {
+        Err(format!("{} is not the known key", key.url))
+    })
 }
 
 fn signed_by(identity: Identity) -> [&'static str; 4] {

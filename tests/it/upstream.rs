@@ -128,6 +128,13 @@ fn a_web_page_in_the_place_of_a_list_is_not_believed() {
     assert_eq!((ran.code, &pin["verdict"], &pin["upstream"]), (1, &"unknown".into(), &Value::Null));
     let evidence = evidence(&pin);
     assert!(evidence.contains("(download-not-a-file)") && evidence.contains("<!DOCTYPE html>"), "{evidence}");
+    // Nor in the place of the file.
+    world.server.then(kind_list(&world).trim_end_matches(".sha256sum"), [Behaviour::Html]);
+    let ran = world.check(&["--output", "json", "--download"]);
+    let pin = the_one(&ran, KIND);
+    assert_eq!((ran.code, &pin["verdict"]), (1, &"unknown".into()));
+    let evidence = self::evidence(&pin);
+    assert!(evidence.contains("(download-not-a-file)") && evidence.contains("<!DOCTYPE html>"), "{evidence}");
 }
 
 #[test]

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use sha2::{Digest as _, Sha256 as Hasher};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -40,7 +39,7 @@ async fn a_download_waits_for_a_stream_and_says_so() {
     let waits = Arc::<Recorder>::default();
     let fetches = futures::future::try_join_all((0..FILES).map(|number| {
         let body = format!("/example.test/{number}");
-        let sum = Sha256::from_bytes(&Hasher::digest(&body));
+        let sum = Sha256::of(&body);
         let reporter = StepReporter::new(StepId::Chart, Arc::<Recorder>::clone(&waits));
         let fetcher = &fetcher;
         async move { fetcher.fetch(&format!("https:/{body}"), &sum, &reporter).await }
