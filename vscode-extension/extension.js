@@ -14,6 +14,9 @@ const { Watch } = require('./lib/watch');
 
 const HOW_TO_INSTALL = 'https://github.com/pgEdge/pgedge-bootstrap#readme';
 
+/** What is kept of a workspace where the lesson was shown: the label of the tab in which it was clicked, or nothing. */
+const SHOWN = 'shown';
+
 /** @typedef {import('./lib/program').Row} Row */
 
 class Extension {
@@ -26,8 +29,8 @@ class Extension {
         this.program = new Program(() => setting('program'));
         /** The steps that are known to be done. @type {Set<string>} */
         this.done = new Set();
-        /** Whether this window has shown the lesson. */
-        this.wasShown = false;
+        /** The clicks until now, in their order: none is rejected. */
+        this.clicks = Promise.resolve();
         this.end = new AbortController();
         this.watch = new Watch({
             look: (signal) => this.look(signal),
@@ -58,14 +61,28 @@ class Extension {
             vscode.commands.registerCommand('pgedge-bootstrap.open', () => this.open()),
             vscode.commands.registerCommand('pgedge-bootstrap.showMissing', () => this.showMissing()),
             vscode.workspace.onDidChangeConfiguration(
-                (change) => change.affectsConfiguration('pgedge-bootstrap') && this.watch.wake(),
+                (change) => change.affectsConfiguration('pgedge-bootstrap') && this.reconfigured(change),
             ),
-            vscode.workspace.onDidGrantWorkspaceTrust(() => this.watch.wake()),
-            vscode.window.tabGroups.onDidChangeTabs(() => this.isOpen() && this.watch.wake()),
+            vscode.workspace.onDidGrantWorkspaceTrust(() => this.watch.renew()),
+            vscode.window.tabGroups.onDidChangeTabs(
+                ({ opened, changed }) => [...opened, ...changed].some((tab) => this.isLesson(tab)) && this.watch.wake(),
+            ),
             // Who types the commands into another terminal does the lesson, too.
             vscode.window.onDidEndTerminalShellExecution(() => this.isOpen() && this.watch.wake()),
             this.log,
         );
+        // After a reload of the window, or when a Codespace goes on, its tabs are there again.
+        if (this.isOpen()) {
+            this.watch.wake();
+        }
+    }
+
+    reconfigured(/** @type {vscode.ConfigurationChangeEvent} */ change) {
+        if (change.affectsConfiguration('pgedge-bootstrap.program')) {
+            // That was said of another one.
+            this.missing.hide();
+        }
+        this.watch.renew();
     }
 
     /** Opens the first lesson, the first time. */
@@ -90,7 +107,7 @@ class Extension {
     async open() {
         const [lesson] = this.lessons.keys();
         await vscode.commands.executeCommand('workbench.action.openWalkthrough', `${this.context.extension.id}#${lesson}`, false);
-        this.wasShown = true;
+        await this.shown(undefined);
         this.watch.wake();
     }
 
@@ -103,33 +120,53 @@ class Extension {
             return;
         }
         // There it was clicked.
-        this.wasShown = true;
-        if (!vscode.workspace.isTrusted) {
-            const trust = 'Manage Workspace Trust';
-            const chosen = await vscode.window.showWarningMessage(
-                'The commands of the lesson run in the folder of this workspace. Trust it first.',
-                trust,
-            );
-            if (chosen === trust) {
-                await vscode.commands.executeCommand('workbench.trust.manage');
-            }
+        await this.shown(vscode.window.tabGroups.activeTabGroup.activeTab);
+        if (!(await this.isTrusted())) {
             return;
         }
+        const click = this.clicks.then(() => this.clicked(command));
+        // Who explains an error may wait for an answer. The next click does not.
+        this.clicks = click.catch(() => {});
         try {
-            await this.program.check(folder(), this.end.signal);
+            await click;
         } catch (error) {
             await this.explain(error);
-            return;
         }
+    }
+
+    /** @param {string} command of the lesson */
+    async clicked(command) {
+        await this.program.check(folder(), this.end.signal);
         this.missing.hide();
-        if (this.terminal.run(command)) {
-            vscode.window.setStatusBarMessage('pgEdge: this runs when the command before it has ended', 5_000);
+        const said = {
+            runs: undefined,
+            waits: 'pgEdge: this runs when what runs in the terminal has ended',
+            'runs already': 'pgEdge: this runs already',
+        }[this.terminal.run(command)];
+        if (said !== undefined) {
+            vscode.window.setStatusBarMessage(said, 5_000);
         }
         this.watch.wake();
     }
 
+    /** Whether anything may run here. If not, the person is told how it may. */
+    async isTrusted() {
+        if (vscode.workspace.isTrusted) {
+            return true;
+        }
+        const trust = 'Manage Workspace Trust';
+        const said = 'The program and the commands of the lesson run in the folder of this workspace. Trust it first.';
+        if ((await vscode.window.showWarningMessage(said, trust)) === trust) {
+            await vscode.commands.executeCommand('workbench.trust.manage');
+        }
+        return false;
+    }
+
     /** Says which steps are not done, and why; or how the program is installed. */
     async showMissing() {
+        if (!(await this.isTrusted())) {
+            return;
+        }
         const all = this.subjects();
         /** @type {Row[]} */
         let rows;
@@ -228,12 +265,29 @@ class Extension {
         }
     }
 
-    /**
-     * Extensions are not told which tab is a walkthrough. It is among those of no kind that they know, and it was shown.
-     */
+    async shown(/** @type {vscode.Tab | undefined} */ tab) {
+        const memory = this.context.workspaceState;
+        const label = tab?.input === undefined ? tab?.label : undefined;
+        await memory.update(SHOWN, label ?? memory.get(SHOWN, ''));
+    }
+
     isOpen() {
-        const tabs = vscode.window.tabGroups.all.flatMap((group) => group.tabs);
-        return this.wasShown && tabs.some((tab) => tab.input === undefined);
+        return vscode.window.tabGroups.all.some((group) => group.tabs.some((tab) => this.isLesson(tab)));
+    }
+
+    /**
+     * Extensions are not told which tab is a walkthrough. It is of no kind that they know, as are settings, and in most editors
+     * it is labelled as every walkthrough is, in the person's language. So it is one that is labelled as that where something
+     * was clicked; before that, any of no kind, once the lesson was shown in this workspace.
+     *
+     * @param {vscode.Tab} tab
+     */
+    isLesson(tab) {
+        const label = this.context.workspaceState.get(SHOWN);
+        if (label === undefined || tab.input !== undefined) {
+            return false;
+        }
+        return label === '' || tab.label === label || tab.label.includes(this.context.extension.packageJSON.displayName);
     }
 
     subjects() {

@@ -1,7 +1,8 @@
 'use strict';
 
-// The terminal in which the lesson's commands run: one, which is shown and used again. Where the shell tells when a command
-// has ended, the next one waits for that, so that no command reads what was meant for the shell.
+// The terminal in which the lesson's commands run: one, which is shown and used again. An editor that is asked to execute a
+// command interrupts what runs. So nothing is executed before what runs has ended, whoever has started it; and a terminal of
+// which that cannot be told is left alone.
 
 const vscode = require('vscode');
 
@@ -10,7 +11,7 @@ const NAME = 'pgEdge lesson';
 /** How long a new shell has to say that it can be asked. In milliseconds. */
 const INTEGRATION = 5_000;
 
-/** A command that takes longer than any of a lesson should is not waited for. In milliseconds. */
+/** A command that takes longer than any of a lesson should is not waited for: the next one gets a new terminal. In milliseconds. */
 const COMMAND = 20 * 60_000;
 
 class LessonTerminal {
@@ -28,12 +29,16 @@ class LessonTerminal {
         this.terminal = undefined;
         /** @type {string[]} */
         this.queue = [];
-        /** @type {vscode.TerminalShellExecution | undefined} */
+        /** What runs in the terminal, whoever has started it. @type {vscode.TerminalShellExecution | undefined} */
         this.running = undefined;
-        /** What the shell was told first, and last. */
+        /** Which command of the lesson that is. @type {string | undefined} */
+        this.current = undefined;
+        /** What the shell is told first. */
         this.first = '';
-        this.current = '';
+        /** What was typed, and was not seen to end. @type {string | undefined} */
+        this.typed = undefined;
         this.isStarting = false;
+        this.isOverdue = false;
         /** @type {NodeJS.Timeout | undefined} */
         this.timer = undefined;
         this.disposables = [
@@ -43,11 +48,14 @@ class LessonTerminal {
                     this.#started();
                 }
             }),
-            vscode.window.onDidEndTerminalShellExecution((event) => {
-                if (event.execution === this.running) {
-                    this.#next();
-                }
+            vscode.window.onDidStartTerminalShellExecution((event) => {
                 if (event.terminal === this.terminal) {
+                    this.#runs(event.execution, event.execution === this.running ? this.current : undefined);
+                }
+            }),
+            vscode.window.onDidEndTerminalShellExecution((event) => {
+                if (event.terminal === this.terminal) {
+                    this.#ends(event.execution);
                     this.ended();
                 }
             }),
@@ -55,25 +63,28 @@ class LessonTerminal {
     }
 
     /**
-     * Runs the command as soon as those before it have ended.
+     * Runs the command as soon as what runs has ended.
      *
      * @param {string} command
-     * @returns {boolean} whether another one of the lesson still runs
+     * @returns {'runs' | 'waits' | 'runs already'} what that means for it
      */
     run(command) {
+        if (this.isOverdue) {
+            this.#forget();
+        }
         const terminal = this.#open();
         // The person stays in the lesson, with the keyboard, too.
         terminal.show(true);
-        const isFree = !this.isStarting && this.running === undefined;
-        const waits = !isFree && this.current !== this.first;
         // Who clicks twice wants it once.
+        if (this.queue.length === 0 && this.current === command) {
+            return 'runs already';
+        }
         if (this.queue.at(-1) !== command) {
             this.queue.push(command);
         }
-        if (isFree) {
-            this.#next();
-        }
-        return waits;
+        const waits = this.running !== undefined && this.current !== this.first;
+        this.#next();
+        return waits ? 'waits' : 'runs';
     }
 
     /** Where its shell is, if it tells. */
@@ -87,42 +98,71 @@ class LessonTerminal {
         this.disposables.forEach((disposable) => disposable.dispose());
     }
 
+    /** Of one that was there before a reload of the window nobody tells whether it is busy, so it is not used again. */
     #open() {
         if (this.terminal === undefined) {
-            // After a reload of the window the terminal is still there.
-            const left = vscode.window.terminals.find((one) => one.name === NAME && one.exitStatus === undefined);
-            this.terminal = left ?? vscode.window.createTerminal({ ...this.options(), name: NAME });
+            this.terminal = vscode.window.createTerminal({ ...this.options(), name: NAME });
             this.first = this.preamble();
-            this.current = this.first;
-            this.queue = [this.first];
+            this.queue.unshift(this.first);
             this.isStarting = true;
-            if (this.terminal.shellIntegration === undefined) {
-                this.timer = setTimeout(() => this.#started(), INTEGRATION);
-            } else {
-                this.isStarting = false;
-                this.#next();
-            }
+            this.timer = setTimeout(() => this.#started(), INTEGRATION);
         }
         return this.terminal;
     }
 
     #started() {
+        clearTimeout(this.timer);
         this.isStarting = false;
         this.#next();
     }
 
-    #next() {
+    /** A shell runs one thing at a time, so what it ran before is over. */
+    #runs(/** @type {vscode.TerminalShellExecution} */ execution, /** @type {string | undefined} */ command) {
         clearTimeout(this.timer);
-        this.running = undefined;
-        for (let command = this.queue.shift(); command !== undefined; command = this.queue.shift()) {
-            this.current = command;
-            const integration = this.terminal?.shellIntegration;
-            if (integration !== undefined) {
-                this.running = integration.executeCommand(whole(command));
-                this.timer = setTimeout(() => this.#next(), COMMAND);
+        this.running = execution;
+        this.current = command;
+        this.isOverdue = false;
+        this.timer = setTimeout(() => this.#overdue(), COMMAND);
+    }
+
+    #ends(/** @type {vscode.TerminalShellExecution} */ execution) {
+        if (execution.commandLine.value === this.typed) {
+            this.typed = undefined;
+        }
+        if (execution === this.running) {
+            clearTimeout(this.timer);
+            this.running = undefined;
+            this.current = undefined;
+            this.isOverdue = false;
+            this.#next();
+        }
+    }
+
+    #overdue() {
+        this.isOverdue = true;
+        const [...waiting] = this.queue;
+        if (waiting.length > 0) {
+            this.#forget();
+            this.queue = waiting;
+            this.#open().show(true);
+        }
+    }
+
+    #next() {
+        while (!this.isStarting && this.running === undefined) {
+            const command = this.queue.shift();
+            if (command === undefined) {
                 return;
             }
-            this.terminal?.sendText(whole(command));
+            const text = whole(command);
+            const integration = this.terminal?.shellIntegration;
+            // What was typed before the shell could be asked may wait in it unseen. Typing interrupts nothing.
+            if (integration !== undefined && this.typed === undefined) {
+                this.#runs(integration.executeCommand(text), command);
+            } else {
+                this.typed = text;
+                this.terminal?.sendText(text);
+            }
         }
     }
 
@@ -130,7 +170,10 @@ class LessonTerminal {
         clearTimeout(this.timer);
         this.terminal = undefined;
         this.running = undefined;
+        this.current = undefined;
+        this.typed = undefined;
         this.isStarting = false;
+        this.isOverdue = false;
         this.queue = [];
     }
 }

@@ -3,14 +3,15 @@
 // Looks again and again which steps are done, while somebody is at it: soon after something happened, then less and less
 // often. There is never more than one look at a time.
 
-/** The pause after something happened, and the longest one. In milliseconds. */
+/** The pause after something happened, the longest one while that is recent, and the longest one at all. In milliseconds. */
 const SOON = 2_000;
 const SELDOM = 30_000;
+const RARELY = 5 * 60_000;
 
 /** By how much a pause grows when a look has found nothing new. */
 const GROWTH = 1.5;
 
-/** How long something that happened is a reason to look, if the lesson is not open. In milliseconds. */
+/** How long something that happened is recent: a reason to look, even if the lesson is not open. In milliseconds. */
 const RECENTLY = 15 * 60_000;
 
 class Watch {
@@ -46,6 +47,11 @@ class Watch {
         this.isRecent = true;
         clearTimeout(this.recent);
         this.recent = setTimeout(() => (this.isRecent = false), RECENTLY);
+        this.renew();
+    }
+
+    /** What a look finds may be different now. That is a reason to look soon, if there is one to look at all. */
+    renew() {
         this.pause = SOON;
         this.woken = true;
         this.#schedule();
@@ -83,7 +89,7 @@ class Watch {
         if (news) {
             this.pause = SOON;
         } else if (!this.woken) {
-            this.pause = Math.min(this.pause * GROWTH, SELDOM);
+            this.pause = Math.min(this.pause * GROWTH, this.isRecent ? SELDOM : RARELY);
         }
         if (goesOn || this.woken) {
             this.#schedule();
@@ -91,4 +97,4 @@ class Watch {
     }
 }
 
-module.exports = { RECENTLY, SELDOM, SOON, Watch };
+module.exports = { RARELY, RECENTLY, SELDOM, SOON, Watch };

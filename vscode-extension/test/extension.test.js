@@ -25,6 +25,7 @@ async function start(options) {
 /** A click on the button of a command, and the program answers that it is there. */
 async function click(here, step, number) {
     const over = here.run('active-active', step, number);
+    await settle();
     here.program.asks('env').answers(ENVIRONMENT);
     await over;
 }
@@ -34,17 +35,11 @@ async function clickAndBegin(here, step, number) {
     await click(here, step, number);
     const [terminal] = here.seen.terminals;
     terminal.integrate();
-    here.events.integrated.fire({ terminal });
-    end(here, terminal);
+    terminal.end();
     return terminal;
 }
 
-/** The last command of the terminal ends. */
-function end(here, terminal) {
-    here.events.ended.fire({ terminal, execution: terminal.executed.at(-1) });
-}
-
-const texts = (terminal) => terminal.executed.map(({ text }) => text);
+const texts = (terminal) => terminal.executed.map(({ commandLine }) => commandLine.value);
 
 test('the lesson opens by itself where the program is, once', async () => {
     const here = await start();
@@ -95,11 +90,10 @@ test('a click runs its command in one terminal, behind where the tools are', asy
     assert.deepEqual([terminal.name, terminal.options.cwd, terminal.options.shellPath], ['pgEdge lesson', root, '/bin/bash']);
     assert.deepEqual([terminal.executed, terminal.sent], [[], []]);
     terminal.integrate();
-    here.events.integrated.fire({ terminal });
     assert.deepEqual(texts(terminal), [FIRST]);
-    end(here, terminal);
+    terminal.end();
     assert.deepEqual(texts(terminal), [FIRST, commands.orient[1]]);
-    end(here, terminal);
+    terminal.end();
     await click(here, 'configure', 0);
     assert.deepEqual(texts(terminal), [FIRST, commands.orient[1], commands.configure[0]]);
     assert.deepEqual([here.seen.terminals.length, terminal.shown, terminal.sent], [1, 2, []]);
@@ -113,11 +107,11 @@ test('a command waits for the one before it, and a second click on it changes no
     assert.equal(terminal.executed.length, 2);
     assert.equal(here.seen.statusBar.length, 2);
     // What somebody typed beside it does not end it.
-    here.events.ended.fire({ terminal, execution: {} });
+    here.events.ended.fire({ terminal, execution: { commandLine: { value: 'ls' } } });
     assert.equal(terminal.executed.length, 2);
-    end(here, terminal);
+    terminal.end();
     assert.deepEqual(texts(terminal).slice(1), commands.deploy);
-    end(here, terminal);
+    terminal.end();
     assert.equal(terminal.executed.length, 3);
 });
 
@@ -149,21 +143,124 @@ test('a terminal that was closed is opened anew, and what waited in it is forgot
     await click(here, 'orient', 1);
     const second = here.seen.terminals[1];
     second.integrate();
-    here.events.integrated.fire({ terminal: second });
-    end(here, second);
-    end(here, second);
+    second.end();
+    second.end();
     assert.deepEqual(texts(second), [FIRST, commands.orient[1]]);
     assert.equal(terminal.executed.length, 2);
 });
 
-test('the terminal that was there before a reload is used again', async () => {
-    const left = fakeTerminal({ name: 'pgEdge lesson' });
-    left.integrate();
-    const here = await started({ terminals: [fakeTerminal({ name: 'bash' }), left] });
+test('a terminal that was there before a reload may be busy, so it is left alone', async () => {
+    for (const tells of [true, false]) {
+        const left = fakeTerminal({ name: 'pgEdge lesson' });
+        if (tells) {
+            left.integrate();
+        }
+        left.begin('pgedge-bootstrap --local');
+        const here = await started({ terminals: [fakeTerminal({ name: 'bash' }), left] });
+        await click(here, 'orient', 1);
+        await pass(5_000);
+        assert.deepEqual([left.executed, left.sent, left.interrupted], [[], [], []]);
+        assert.deepEqual(here.seen.terminals[0].sent, [FIRST, commands.orient[1]]);
+    }
+});
+
+test('what the person runs in the terminal is not interrupted', async () => {
+    const here = await started();
+    const terminal = await clickAndBegin(here, 'orient', 1);
+    terminal.end();
+    terminal.begin('pgedge-bootstrap --local');
+    await click(here, 'configure', 0);
+    await click(here, 'configure', 1);
+    assert.equal(terminal.executed.length, 2);
+    assert.equal(here.seen.statusBar.length, 2);
+    terminal.end();
+    assert.deepEqual(texts(terminal).slice(2), [commands.configure[0]]);
+    terminal.end();
+    assert.deepEqual(texts(terminal).slice(2), commands.configure);
+    assert.deepEqual(terminal.interrupted, []);
+});
+
+test('what was typed is not interrupted when the shell begins to tell what it runs', async () => {
+    const here = await started();
+    await click(here, 'deploy', 0);
+    const [terminal] = here.seen.terminals;
+    await pass(5_000);
+    terminal.integrate();
+    // It waits in the shell, or runs, and nobody can tell.
+    await click(here, 'deploy', 1);
+    assert.deepEqual(terminal.sent, [FIRST, ...commands.deploy]);
+    const [first, second, third] = terminal.sent;
+    terminal.begin(first);
     await click(here, 'orient', 1);
-    end(here, left);
-    assert.deepEqual(texts(left), [FIRST, commands.orient[1]]);
-    assert.deepEqual(here.seen.terminals, []);
+    assert.equal(terminal.sent.length, 3);
+    terminal.end();
+    assert.equal(terminal.sent[3], commands.orient[1]);
+    for (const text of [second, third, commands.orient[1]]) {
+        assert.deepEqual(terminal.executed, []);
+        terminal.begin(text);
+        terminal.end();
+    }
+    // Now that it is over, the shell can be asked.
+    await click(here, 'configure', 0);
+    assert.deepEqual(texts(terminal), [commands.configure[0]]);
+    assert.deepEqual([terminal.sent.length, terminal.interrupted, terminal.readByAnother], [4, [], []]);
+});
+
+test('a command that does not end is not waited for for ever, nor interrupted', async () => {
+    const here = await started();
+    const terminal = await clickAndBegin(here, 'deploy', 0);
+    await click(here, 'deploy', 1);
+    await pass(20 * 60_000 - 1);
+    assert.equal(here.seen.terminals.length, 1);
+    await pass(1);
+    const [, second] = here.seen.terminals;
+    second.integrate();
+    second.end();
+    assert.deepEqual(texts(second), [FIRST, commands.deploy[1]]);
+    await settle();
+    await pass(20 * 60_000);
+    assert.equal(here.seen.terminals.length, 2);
+    await click(here, 'orient', 1);
+    assert.equal(here.seen.terminals.length, 3);
+    assert.deepEqual([terminal.executed.length, terminal.interrupted, second.interrupted], [2, [], []]);
+});
+
+test('a double click runs its command once, a later one again', async () => {
+    const here = await started();
+    const terminal = await clickAndBegin(here, 'deploy', 0);
+    await click(here, 'deploy', 0);
+    assert.match(here.seen.statusBar.at(-1), /runs already/);
+    terminal.end();
+    assert.deepEqual(texts(terminal), [FIRST, commands.deploy[0]]);
+    await click(here, 'deploy', 0);
+    assert.deepEqual(texts(terminal), [FIRST, commands.deploy[0], commands.deploy[0]]);
+});
+
+test('two clicks run in their order, however long the program takes to answer', async () => {
+    const here = await started();
+    const terminal = await clickAndBegin(here, 'orient', 1);
+    const clicks = [0, 1].map((number) => here.run('active-active', 'configure', number));
+    await settle();
+    // Whatever was asked is answered, the last one first.
+    for (let open = []; (open = here.program.asked.filter(({ args, isOver }) => args[0] === 'env' && !isOver)).length > 0; ) {
+        open.at(-1).answers(ENVIRONMENT);
+        await settle();
+    }
+    await Promise.all(clicks);
+    terminal.end();
+    terminal.end();
+    assert.deepEqual(texts(terminal).slice(2), commands.configure);
+});
+
+test('a click that fails, and whose message is not answered, holds up no other', async () => {
+    const here = await started();
+    here.vscode.window.showErrorMessage = () => new Promise(() => {});
+    void here.run('active-active', 'orient', 0);
+    await settle();
+    here.program.open.isMissing();
+    await settle();
+    await click(here, 'orient', 1);
+    assert.equal(here.seen.terminals.length, 1);
 });
 
 test('a program that is set by its path is found by the commands, too', async () => {
@@ -212,9 +309,12 @@ test('nothing runs in a workspace that is not trusted, and nothing is looked at'
     const here = await started({ isTrusted: false, answer: 'Manage Workspace Trust' });
     await here.run('active-active', 'orient', 0);
     await here.openLesson();
+    void here.registered.get('pgedge-bootstrap.showMissing')();
     await pass(60_000);
     assert.deepEqual([here.seen.terminals, here.program.asked], [[], []]);
-    assert.deepEqual(here.seen.commands.map(([name]) => name), ['workbench.trust.manage', OPEN]);
+    const manage = 'workbench.trust.manage';
+    assert.deepEqual(here.seen.commands.map(([name]) => name), [manage, OPEN, manage]);
+    assert.ok(here.seen.messages.every(({ level, text }) => level === 'warning' && text.endsWith('Trust it first.')));
     here.trust();
     await pass(2_000);
     assert.equal(here.program.open.args[0], 'verify');
@@ -223,6 +323,7 @@ test('nothing runs in a workspace that is not trusted, and nothing is looked at'
 test('a program that is missing is told with how to install it, and nothing is typed', async () => {
     const here = await started({ answer: 'How to Install It' });
     const over = here.run('active-active', 'orient', 0);
+    await settle();
     here.program.open.isMissing();
     await over;
     assert.equal(here.missing.isShown, true);
@@ -236,6 +337,7 @@ test('a program that is missing is told with how to install it, and nothing is t
 test('what is missing is told when somebody asks', async () => {
     const here = await started();
     const over = here.registered.get('pgedge-bootstrap.showMissing')();
+    await settle();
     here.program.open.verifies(['active-active/orient', 'done', 'v1'], ['active-active/configure', 'missing', 'there is no file']);
     await over;
     assert.match(here.seen.messages[0].text, /1 of 2 steps are done\. active-active\/configure: there is no file$/);

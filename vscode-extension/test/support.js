@@ -57,14 +57,20 @@ function emitter() {
 }
 
 /** The part of the `vscode` API that the extension uses. */
-function editor({ settings = {}, isTrusted = true, remembered = {}, terminals = [], answer = undefined } = {}) {
+function editor({ settings = {}, isTrusted = true, remembered = {}, known = {}, tabs = [], terminals = [], answer = undefined } = {}) {
     const declared = Object.entries(manifest.contributes.configuration.properties);
     const values = { ...Object.fromEntries(declared.map(([name, setting]) => [name, setting.default])), ...settings };
     const seen = { commands: [], contexts: {}, messages: [], terminals: [], opened: [], logged: [], statusBar: [] };
     const registered = new Map();
     const memory = new Map(Object.entries(remembered));
+    const memento = (kept) => ({
+        get: (key, otherwise) => (kept.has(key) ? kept.get(key) : otherwise),
+        update: async (key, value) => kept.set(key, value),
+    });
+    /** What is kept of the workspace. */
+    const workspace = new Map(Object.entries(known));
     const events = Object.fromEntries(
-        ['closed', 'integrated', 'ended', 'configured', 'trusted', 'tabs'].map((name) => [name, emitter()]),
+        ['closed', 'integrated', 'started', 'ended', 'configured', 'trusted', 'tabs'].map((name) => [name, emitter()]),
     );
     const message = (level) => async (text) => {
         seen.messages.push({ level, text });
@@ -76,11 +82,19 @@ function editor({ settings = {}, isTrusted = true, remembered = {}, terminals = 
         hide: () => (missing.isShown = false),
         dispose: () => {},
     };
-    const tabs = [];
-    // A walkthrough is of no kind that extensions know, as are settings.
-    const show = (input) => {
-        tabs.push({ input });
-        events.tabs.fire();
+    const changed = (change) => events.tabs.fire({ opened: [], changed: [], closed: [], ...change });
+    /** In front of all others. */
+    const show = (tab) => {
+        const before = tabs.filter((one) => one.isActive);
+        before.forEach((one) => (one.isActive = false));
+        tabs.push({ ...tab, isActive: true });
+        changed({ opened: tabs.slice(-1), changed: before });
+    };
+    const group = {
+        tabs,
+        get activeTab() {
+            return tabs.find((tab) => tab.isActive);
+        },
     };
     const vscode = {
         StatusBarAlignment: { Left: 1 },
@@ -96,26 +110,27 @@ function editor({ settings = {}, isTrusted = true, remembered = {}, terminals = 
                 if (name === 'setContext') {
                     seen.contexts[args[0]] = args[1];
                 } else if (name === 'workbench.action.openWalkthrough') {
-                    show(undefined);
+                    show(LESSON);
                 }
             },
         },
         env: { shell: '/bin/bash', openExternal: async (address) => seen.opened.push(address) },
         window: {
             terminals,
-            tabGroups: { all: [{ tabs }], onDidChangeTabs: events.tabs.event },
+            tabGroups: { all: [group], activeTabGroup: group, onDidChangeTabs: events.tabs.event },
             createOutputChannel: () => {
                 const log = (text) => seen.logged.push(String(text));
                 return { info: log, warn: log, error: log, show: () => {}, dispose: () => {} };
             },
             createStatusBarItem: () => missing,
             createTerminal: (options) => {
-                const terminal = fakeTerminal(options);
+                const terminal = fakeTerminal(options, events);
                 seen.terminals.push(terminal);
                 return terminal;
             },
             onDidCloseTerminal: events.closed.event,
             onDidChangeTerminalShellIntegration: events.integrated.event,
+            onDidStartTerminalShellExecution: events.started.event,
             onDidEndTerminalShellExecution: events.ended.event,
             setStatusBarMessage: (text) => seen.statusBar.push(text),
             showErrorMessage: message('error'),
@@ -134,38 +149,76 @@ function editor({ settings = {}, isTrusted = true, remembered = {}, terminals = 
     };
     const context = {
         extension: { id: `${manifest.publisher}.${manifest.name}`, packageJSON: manifest },
-        globalState: { get: (key) => memory.get(key), update: async (key, value) => memory.set(key, value) },
+        globalState: memento(memory),
+        workspaceState: memento(workspace),
         subscriptions: [],
     };
     return {
-        vscode, context, seen, registered, memory, events, missing, values,
+        vscode, context, seen, registered, memory, workspace, events, missing, values, tabs,
         trust: () => {
             isTrusted = true;
             events.trusted.fire();
         },
         show,
+        configure: (...names) => events.configured.fire({ affectsConfiguration: (name) => names.includes(name) }),
         openLesson: () => registered.get('pgedge-bootstrap.open')(),
-        close: () => tabs.splice(0),
+        close: () => changed({ closed: tabs.splice(0) }),
         run: (...link) => registered.get('pgedge-bootstrap.run')(...link),
         dispose: () => context.subscriptions.forEach((one) => one.dispose()),
     };
 }
 
-/** A terminal; `integrate` gives it a shell that tells when a command has ended. */
-function fakeTerminal(options) {
+/** As extensions are told of a walkthrough's tab, and of another one: neither is of a kind that they know. */
+const LESSON = { label: 'Welcome', input: undefined };
+const SETTINGS = { label: 'Settings', input: undefined };
+
+/**
+ * A terminal; `integrate` gives it a shell that tells what it runs, and since when. Who has it execute something interrupts
+ * what runs, and what is typed meanwhile is read by that.
+ */
+function fakeTerminal(options, { started, ended, integrated } = { started: emitter(), ended: emitter(), integrated: emitter() }) {
     const terminal = {
-        name: options.name, options, exitStatus: undefined, shellIntegration: undefined, sent: [], executed: [], shown: 0,
+        name: options.name, options, exitStatus: undefined, shellIntegration: undefined, shown: 0,
+        sent: [], executed: [], interrupted: [], readByAnother: [], running: undefined,
         show: () => (terminal.shown += 1),
-        sendText: (text) => terminal.sent.push(text),
+        sendText: (text) => {
+            terminal.sent.push(text);
+            if (terminal.running !== undefined) {
+                terminal.readByAnother.push(text);
+            }
+        },
+        /** Somebody runs this, or the shell begins with what was typed. */
+        begin: (value) => {
+            terminal.running = { commandLine: { value } };
+            if (terminal.shellIntegration !== undefined) {
+                started.fire({ terminal, execution: terminal.running });
+            }
+        },
+        /** What runs ends. */
+        end: () => {
+            const execution = terminal.running;
+            terminal.running = undefined;
+            if (terminal.shellIntegration !== undefined) {
+                ended.fire({ terminal, execution });
+            }
+        },
         integrate: () => {
             terminal.shellIntegration = {
                 cwd: { scheme: 'file', fsPath: root },
-                executeCommand: (text) => {
-                    const execution = { text };
+                executeCommand: (value) => {
+                    const execution = { commandLine: { value } };
                     terminal.executed.push(execution);
+                    if (terminal.running !== undefined) {
+                        terminal.interrupted.push(terminal.running.commandLine.value);
+                        ended.fire({ terminal, execution: terminal.running });
+                    }
+                    terminal.running = execution;
+                    // The editor tells it when the shell has told it.
+                    void Promise.resolve().then(() => terminal.running === execution && started.fire({ terminal, execution }));
                     return execution;
                 },
             };
+            integrated.fire({ terminal });
         },
     };
     return terminal;
@@ -246,4 +299,4 @@ function without(object, name) {
     return rest;
 }
 
-module.exports = { ENVIRONMENT, editor, fakeTerminal, load, manifest, pass, program, root, settle, started, stopTheClock };
+module.exports = { ENVIRONMENT, LESSON, SETTINGS, editor, fakeTerminal, load, manifest, pass, program, root, settle, started, stopTheClock };

@@ -5,7 +5,7 @@
 const assert = require('node:assert/strict');
 const { afterEach, beforeEach, mock, test } = require('node:test');
 
-const { pass, settle, started, stopTheClock } = require('./support');
+const { ENVIRONMENT, LESSON, SETTINGS, pass, settle, started, stopTheClock } = require('./support');
 const commands = require('../commands/active-active.json');
 
 const subjects = Object.keys(commands).map((step) => `active-active/${step}`);
@@ -90,8 +90,8 @@ test('there is one look at a time, whatever happens meanwhile', async () => {
     await here.openLesson();
     const look = await lookAfter(here, 2_000);
     for (let time = 0; time < 6; time += 1) {
-        here.events.ended.fire({ terminal: {}, execution: {} });
-        here.events.tabs.fire();
+        here.events.ended.fire({ terminal: {}, execution: { commandLine: { value: 'ls' } } });
+        here.show(LESSON);
         await pass(3_000);
         assert.equal(here.program.running, 1);
     }
@@ -137,7 +137,7 @@ test('without the program the looks end in silence, until something happens', as
     assert.equal(here.missing.isShown, true);
     assert.deepEqual(here.seen.messages, []);
     await nobodyLooks(here, 3_600_000);
-    here.events.ended.fire({ terminal: {}, execution: {} });
+    here.events.ended.fire({ terminal: {}, execution: { commandLine: { value: 'ls' } } });
     (await lookAfter(here, 2_000)).verifies(...NONE);
     await settle();
     assert.equal(here.missing.isShown, false);
@@ -145,8 +145,8 @@ test('without the program the looks end in silence, until something happens', as
 
 test('nobody looks before the lesson is open, and for a quarter of an hour after it was closed', async () => {
     const here = await started();
-    here.show(undefined);
-    here.events.ended.fire({ terminal: {}, execution: {} });
+    here.show(LESSON);
+    here.events.ended.fire({ terminal: {}, execution: { commandLine: { value: 'ls' } } });
     await nobodyLooks(here, 3_600_000);
     await here.openLesson();
     here.close();
@@ -165,6 +165,90 @@ test('nobody looks before the lesson is open, and for a quarter of an hour after
     await nobodyLooks(here, 3_600_000);
 });
 
+test('where the lesson was never shown, neither trust nor a setting makes anybody look', async () => {
+    const here = await started({ isTrusted: false, tabs: [{ ...SETTINGS }] });
+    here.trust();
+    here.configure('pgedge-bootstrap', 'pgedge-bootstrap.program');
+    await nobodyLooks(here, 3_600_000);
+});
+
+test('that a program is missing is not said of another one', async () => {
+    const here = await started();
+    await here.openLesson();
+    (await lookAfter(here, 2_000)).isMissing();
+    await settle();
+    here.configure('pgedge-bootstrap', 'pgedge-bootstrap.openAtStart');
+    assert.equal(here.missing.isShown, true);
+    here.configure('pgedge-bootstrap', 'pgedge-bootstrap.program');
+    assert.equal(here.missing.isShown, false);
+    (await lookAfter(here, 2_000)).verifies(...NONE);
+});
+
+test('after a reload the lesson that was shown is looked at again, without a click', async () => {
+    const before = await started();
+    await before.openLesson();
+    before.dispose();
+    const here = await started({ tabs: [{ ...LESSON, isActive: true }], known: Object.fromEntries(before.workspace) });
+    await lookAfter(here, 2_000);
+    here.dispose();
+    const other = await started({ tabs: [{ ...LESSON, isActive: true }] });
+    await nobodyLooks(other, 3_600_000);
+});
+
+test('a tab that has come back late is looked at, too', async () => {
+    const here = await started({ known: { shown: LESSON.label } });
+    await nobodyLooks(here, 60_000);
+    here.show(LESSON);
+    await lookAfter(here, 2_000);
+});
+
+test('settings are not taken for the lesson once something was clicked in it', async () => {
+    const here = await started();
+    await here.openLesson();
+    const over = here.run('active-active', 'orient', 1);
+    await settle();
+    here.program.asks('env').answers(ENVIRONMENT);
+    await over;
+    here.close();
+    here.show(SETTINGS);
+    for (let minute = 0; minute < 16; minute += 1) {
+        await pass(60_000);
+        here.program.asks('verify')?.verifies(...NONE);
+        await settle();
+    }
+    here.events.ended.fire({ terminal: {}, execution: { commandLine: { value: 'ls' } } });
+    here.configure('pgedge-bootstrap', 'pgedge-bootstrap.openAtStart');
+    await nobodyLooks(here, 3_600_000);
+    // As it is labelled in some editors, or in another language.
+    here.show({ label: 'Walkthrough: pgEdge: active-active Postgres, step by step', input: undefined });
+    await lookAfter(here, 2_000);
+});
+
+test('when nothing happens for long, looks are minutes apart, and soon again when something does', async () => {
+    const here = await started();
+    await here.openLesson();
+    let looks = 0;
+    const hour = async () => {
+        looks = 0;
+        for (let second = 0; second < 3600; second += 1) {
+            await pass(1_000);
+            if (here.program.running === 1) {
+                here.program.open.verifies(...NONE);
+                looks += 1;
+            }
+            if (second % 10 === 0) {
+                // Somebody works on something else.
+                here.show({ label: 'notes.txt', input: {} });
+            }
+        }
+    };
+    await hour();
+    await hour();
+    assert.ok(looks >= 11 && looks <= 12, `${looks} looks in the second hour`);
+    here.events.ended.fire({ terminal: {}, execution: { commandLine: { value: 'ls' } } });
+    await lookAfter(here, 2_000);
+});
+
 test('when all is done nobody looks any more', async () => {
     const here = await started();
     await here.openLesson();
@@ -179,7 +263,7 @@ test('nobody looks if that is switched off', async () => {
     await here.openLesson();
     await nobodyLooks(here, 3_600_000);
     here.values['pgedge-bootstrap.watchProgress'] = true;
-    here.events.configured.fire({ affectsConfiguration: (name) => name === 'pgedge-bootstrap' });
+    here.configure('pgedge-bootstrap', 'pgedge-bootstrap.watchProgress');
     await lookAfter(here, 2_000);
 });
 
@@ -192,7 +276,7 @@ test('the end of the extension ends the look, and ticks nothing', async () => {
     look.verifies(...ALL);
     await settle();
     assert.deepEqual([here.seen.contexts, here.seen.logged], [{}, []]);
-    here.events.tabs.fire();
+    here.show(LESSON);
     await nobodyLooks(here, 3_600_000);
     assert.ok(Object.values(here.events).every(({ listeners }) => listeners.size === 0));
 });
