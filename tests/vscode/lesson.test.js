@@ -41,11 +41,13 @@ before(async () => {
     const kubectl = `#!/bin/sh
 cd '${home}'
 case $1 in
+  wait) trap 'touch "interrupted-$2"; exit 130' INT; touch "waits-$2"; read -r _ < go; touch "ended-$2" ;;
   create) cat > created.new && mv created.new created ;;
   get) touch got ;;
 esac
 `;
     fs.writeFileSync(path.join(home, 'bin/kubectl'), kubectl, { mode: 0o755 });
+    execFileSync('mkfifo', [path.join(home, 'go')]);
     // The editor asks a login shell for the PATH.
     fs.writeFileSync(path.join(home, '.profile'), 'PATH="$HOME/bin:$PATH"\n');
     const env = { HOME: home, PATH: process.env.PATH, SHELL: '/bin/bash', LANG: 'C.UTF-8' };
@@ -113,7 +115,25 @@ const run = (command) => page.getByRole('button', { name: `Run: ${command}` }).c
 /** How the extension asks whether the program is there at all. */
 const CHECK = '0 env --output json';
 
-const verifies = () => answers().filter((answer) => answer.includes(' verify ')).length;
+const looks = () => answers().filter((answer) => answer.includes(' verify '));
+
+const verifies = () => looks().length;
+
+const exists = (name) => fs.existsSync(path.join(home, name));
+
+/** The person types into the terminal something that runs until `go` is written to. */
+async function wait(name) {
+    await page.locator('.terminal-wrapper.active .xterm').first().click();
+    await page.keyboard.type(`kubectl wait ${name}\n`);
+    await until('what was typed', () => exists(`waits-${name}`));
+}
+
+/** Fails at once if nobody reads, for then it was interrupted. */
+function go() {
+    const pipe = fs.openSync(path.join(home, 'go'), fs.constants.O_WRONLY | fs.constants.O_NONBLOCK);
+    fs.writeSync(pipe, '\n');
+    fs.closeSync(pipe);
+}
 
 /** A message of the extension. */
 const said = (text) => page.locator('.notification-list-item', { hasText: text }).waitFor();
@@ -183,9 +203,10 @@ fact('a click runs its command in the terminal, and its step is ticked when veri
     await page.locator('[data-step-id$="#configure"][aria-checked=true]').waitFor();
     assert.equal(await isTicked('orient'), false);
     await picture('ticked');
-    const looks = verifies();
-    await until('a look after that', () => verifies() > looks);
-    assert.ok(!answers().at(-1).includes('active-active/configure'), answers().at(-1));
+    const known = verifies();
+    await until('a look after that', () => verifies() > known);
+    const look = looks().at(-1);
+    assert.ok(look.includes('active-active/orient') && !look.includes('active-active/configure'), look);
 });
 
 fact('several lines reach the shell as one command', async () => {
@@ -207,12 +228,38 @@ fact('a link in the text runs its command, too', async () => {
     await picture('wide');
 });
 
+fact('what the person runs in the terminal is not interrupted by a click', async () => {
+    fs.rmSync(path.join(home, 'got'));
+    await wait('one');
+    await run('kubectl get nodes');
+    await page.getByText('this runs when what runs in the terminal has ended').waitFor();
+    assert.ok(!exists('got'));
+    go();
+    await until('the command', () => exists('got'));
+    assert.ok(exists('ended-one') && !exists('interrupted-one'));
+});
+
+fact('after a reload the steps are looked at again, and what runs in the terminal is left alone', async () => {
+    fs.rmSync(path.join(home, 'got'));
+    await wait('two');
+    const before = verifies();
+    // As a person does it, so that the editor keeps what it has to.
+    await Promise.all([page.waitForNavigation(), choose('Developer: Reload Window')]);
+    await step('orient').waitFor();
+    await until('a look without a click', () => verifies() > before);
+    await run('kubectl get nodes');
+    await until('the command', () => exists('got'));
+    await picture('reloaded');
+    assert.ok(!exists('ended-two') && !exists('interrupted-two'));
+    go();
+    await until('the end of what was typed', () => exists('ended-two'));
+});
+
 fact('the lesson opens by itself only once', async () => {
     const checks = () => answers().filter((answer) => answer === CHECK).length;
     const before = checks();
     await choose('View: Close All Editors');
     await step('orient').waitFor({ state: 'detached' });
-    // As a person does it, so that the editor keeps what it has to.
     await Promise.all([page.waitForNavigation(), choose('Developer: Reload Window')]);
     await page.locator('.explorer-folders-view').waitFor();
     // It answers, so it has begun.
