@@ -8,14 +8,11 @@ const path = require('node:path');
 const vscode = require('vscode');
 
 const { commandOf, doneKey, lessonsOf } = require('./lib/lessons');
-const { Program, ProgramMissing } = require('./lib/program');
+const { Program } = require('./lib/program');
+const { LessonTabs } = require('./lib/tabs');
 const { LessonTerminal } = require('./lib/terminal');
+const { Trouble } = require('./lib/trouble');
 const { Watch } = require('./lib/watch');
-
-const HOW_TO_INSTALL = 'https://github.com/pgEdge/pgedge-bootstrap#readme';
-
-/** What is kept of a workspace where the lesson was shown: the label of the tab in which it was clicked, or nothing. */
-const SHOWN = 'shown';
 
 /** @typedef {import('./lib/program').Row} Row */
 
@@ -27,6 +24,12 @@ class Extension {
         this.lessons = lessonsOf(packageJSON, (lesson) => require(`./commands/${lesson}.json`));
         this.log = vscode.window.createOutputChannel('pgEdge', { log: true });
         this.program = new Program(() => setting('program'));
+        this.trouble = new Trouble(this.log);
+        this.tabs = new LessonTabs({
+            memory: context.workspaceState,
+            name: packageJSON.displayName,
+            failed: (error) => this.log.error(error),
+        });
         /** The steps that are known to be done. @type {Set<string>} */
         this.done = new Set();
         /** The clicks until now, in their order: none is rejected. */
@@ -34,21 +37,15 @@ class Extension {
         this.end = new AbortController();
         this.watch = new Watch({
             look: (signal) => this.look(signal),
-            isOpen: () => this.isOpen(),
+            isOpen: () => this.tabs.isOpen,
             isWanted: () => vscode.workspace.isTrusted && setting('watchProgress'),
-            failed: (error) => this.failed(error),
+            failed: (error) => this.trouble.failed(error),
         });
         this.terminal = new LessonTerminal({
             options: () => this.terminalOptions(),
             preamble: () => `eval "$(${quoted(setting('program'))} env)"`,
             ended: () => this.watch.wake(),
         });
-        this.missing = vscode.window.createStatusBarItem('pgedge-bootstrap.missing', vscode.StatusBarAlignment.Left);
-        this.missing.name = 'pgEdge';
-        this.missing.text = '$(warning) pgEdge: program missing';
-        this.missing.tooltip = 'The program pgedge-bootstrap is not on this machine. Select this to read how to install it.';
-        this.missing.accessibilityInformation = { label: 'pgEdge: the program pgedge-bootstrap is missing. How to install it' };
-        this.missing.command = 'pgedge-bootstrap.showMissing';
     }
 
     register() {
@@ -56,7 +53,7 @@ class Extension {
             { dispose: () => this.end.abort() },
             this.watch,
             this.terminal,
-            this.missing,
+            this.trouble,
             vscode.commands.registerCommand('pgedge-bootstrap.run', (...link) => this.run(link)),
             vscode.commands.registerCommand('pgedge-bootstrap.open', () => this.open()),
             vscode.commands.registerCommand('pgedge-bootstrap.showMissing', () => this.showMissing()),
@@ -65,14 +62,14 @@ class Extension {
             ),
             vscode.workspace.onDidGrantWorkspaceTrust(() => this.watch.renew()),
             vscode.window.tabGroups.onDidChangeTabs(
-                ({ opened, changed }) => [...opened, ...changed].some((tab) => this.isLesson(tab)) && this.watch.wake(),
+                ({ opened, changed }) => [...opened, ...changed].some((tab) => this.tabs.isLesson(tab)) && this.watch.wake(),
             ),
             // Who types the commands into another terminal does the lesson, too.
-            vscode.window.onDidEndTerminalShellExecution(() => this.isOpen() && this.watch.wake()),
+            vscode.window.onDidEndTerminalShellExecution(() => this.tabs.isOpen && this.watch.wake()),
             this.log,
         );
         // After a reload of the window, or when a Codespace goes on, its tabs are there again.
-        if (this.isOpen()) {
+        if (this.tabs.isOpen) {
             this.watch.wake();
         }
     }
@@ -80,7 +77,7 @@ class Extension {
     reconfigured(/** @type {vscode.ConfigurationChangeEvent} */ change) {
         if (change.affectsConfiguration('pgedge-bootstrap.program')) {
             // That was said of another one.
-            this.missing.hide();
+            this.trouble.isNotMissing();
         }
         this.watch.renew();
     }
@@ -107,7 +104,7 @@ class Extension {
     async open() {
         const [lesson] = this.lessons.keys();
         await vscode.commands.executeCommand('workbench.action.openWalkthrough', `${this.context.extension.id}#${lesson}`, false);
-        await this.shown(undefined);
+        this.tabs.shown();
         this.watch.wake();
     }
 
@@ -119,9 +116,9 @@ class Extension {
             void vscode.window.showErrorMessage('This link does not name a command of the lesson, so nothing was run.');
             return;
         }
-        // There it was clicked.
-        await this.shown(vscode.window.tabGroups.activeTabGroup.activeTab);
-        if (!(await this.isTrusted())) {
+        this.tabs.clicked();
+        if (!vscode.workspace.isTrusted) {
+            await this.trouble.askForTrust();
             return;
         }
         const click = this.clicks.then(() => this.clicked(command));
@@ -137,7 +134,7 @@ class Extension {
     /** @param {string} command of the lesson */
     async clicked(command) {
         await this.program.check(folder(), this.end.signal);
-        this.missing.hide();
+        this.trouble.isNotMissing();
         const said = {
             runs: undefined,
             waits: 'pgEdge: this runs when what runs in the terminal has ended',
@@ -149,22 +146,10 @@ class Extension {
         this.watch.wake();
     }
 
-    /** Whether anything may run here. If not, the person is told how it may. */
-    async isTrusted() {
-        if (vscode.workspace.isTrusted) {
-            return true;
-        }
-        const trust = 'Manage Workspace Trust';
-        const said = 'The program and the commands of the lesson run in the folder of this workspace. Trust it first.';
-        if ((await vscode.window.showWarningMessage(said, trust)) === trust) {
-            await vscode.commands.executeCommand('workbench.trust.manage');
-        }
-        return false;
-    }
-
     /** Says which steps are not done, and why; or how the program is installed. */
     async showMissing() {
-        if (!(await this.isTrusted())) {
+        if (!vscode.workspace.isTrusted) {
+            await this.trouble.askForTrust();
             return;
         }
         const all = this.subjects();
@@ -176,7 +161,7 @@ class Extension {
             await this.explain(error);
             return;
         }
-        this.missing.hide();
+        this.trouble.isNotMissing();
         for (const { id, state, detail, hint } of rows) {
             this.log.info(`${id}: ${state}: ${detail}${hint ? ` (hint: ${hint})` : ''}`);
         }
@@ -197,7 +182,7 @@ class Extension {
             return { news: false, left: false };
         }
         const rows = await this.program.verify(open, this.folder(), signal);
-        this.missing.hide();
+        this.trouble.isNotMissing();
         const news = await this.publish(rows);
         return { news, left: this.done.size < this.subjects().length };
     }
@@ -223,35 +208,9 @@ class Extension {
         return news.length > 0;
     }
 
-    /** A look has failed. What is missing stays so until somebody does something; everything else may pass. */
-    failed(/** @type {unknown} */ error) {
-        if (error instanceof ProgramMissing) {
-            this.log.info(error.message);
-            this.missing.show();
-            return 'give up';
-        }
-        this.log.error(/** @type {Error} */ (error));
-        return 'try again';
-    }
-
     async explain(/** @type {unknown} */ error) {
-        if (this.end.signal.aborted) {
-            return;
-        }
-        if (error instanceof ProgramMissing) {
-            this.log.info(error.message);
-            this.missing.show();
-            const install = 'How to Install It';
-            const said = `The lesson needs the program pgedge-bootstrap, and ${error.message}.`;
-            if ((await vscode.window.showErrorMessage(said, install)) === install) {
-                await vscode.env.openExternal(vscode.Uri.parse(HOW_TO_INSTALL));
-            }
-            return;
-        }
-        this.log.error(/** @type {Error} */ (error));
-        const details = 'Show Details';
-        if ((await vscode.window.showErrorMessage('pgedge-bootstrap did not answer.', details)) === details) {
-            this.log.show();
+        if (!this.end.signal.aborted) {
+            await this.trouble.explain(error);
         }
     }
 
@@ -263,31 +222,6 @@ class Extension {
             this.log.info(`the lesson does not open by itself: ${error}`);
             return false;
         }
-    }
-
-    async shown(/** @type {vscode.Tab | undefined} */ tab) {
-        const memory = this.context.workspaceState;
-        const label = tab?.input === undefined ? tab?.label : undefined;
-        await memory.update(SHOWN, label ?? memory.get(SHOWN, ''));
-    }
-
-    isOpen() {
-        return vscode.window.tabGroups.all.some((group) => group.tabs.some((tab) => this.isLesson(tab)));
-    }
-
-    /**
-     * Extensions are not told which tab is a walkthrough. It is of no kind that they know, as are settings, and in most editors
-     * it is labelled as every walkthrough is, in the person's language. So it is one that is labelled as that where something
-     * was clicked; before that, any of no kind, once the lesson was shown in this workspace.
-     *
-     * @param {vscode.Tab} tab
-     */
-    isLesson(tab) {
-        const label = this.context.workspaceState.get(SHOWN);
-        if (label === undefined || tab.input !== undefined) {
-            return false;
-        }
-        return label === '' || tab.label === label || tab.label.includes(this.context.extension.packageJSON.displayName);
     }
 
     subjects() {

@@ -9,6 +9,7 @@ const { mock } = require('node:test');
 
 const root = path.join(__dirname, '..');
 
+const { emitter, fakeTerminal } = require('./terminal');
 const manifest = require('../package.json');
 
 /** Lets everything happen that waits for nothing. Promises that wait for promises take several rounds. */
@@ -45,15 +46,6 @@ async function pass(milliseconds) {
         await settle();
     }
     clock.now = end;
-}
-
-function emitter() {
-    const listeners = new Set();
-    const event = (listener) => {
-        listeners.add(listener);
-        return { dispose: () => listeners.delete(listener) };
-    };
-    return { event, fire: (value) => [...listeners].forEach((listener) => listener(value)), listeners };
 }
 
 /** The part of the `vscode` API that the extension uses. */
@@ -172,58 +164,6 @@ function editor({ settings = {}, isTrusted = true, remembered = {}, known = {}, 
 const LESSON = { label: 'Welcome', input: undefined };
 const SETTINGS = { label: 'Settings', input: undefined };
 
-/**
- * A terminal; `integrate` gives it a shell that tells what it runs, and since when. Who has it execute something interrupts
- * what runs, and what is typed meanwhile is read by that.
- */
-function fakeTerminal(options, { started, ended, integrated } = { started: emitter(), ended: emitter(), integrated: emitter() }) {
-    const terminal = {
-        name: options.name, options, exitStatus: undefined, shellIntegration: undefined, shown: 0,
-        sent: [], executed: [], interrupted: [], readByAnother: [], running: undefined,
-        show: () => (terminal.shown += 1),
-        sendText: (text) => {
-            terminal.sent.push(text);
-            if (terminal.running !== undefined) {
-                terminal.readByAnother.push(text);
-            }
-        },
-        /** Somebody runs this, or the shell begins with what was typed. */
-        begin: (value) => {
-            terminal.running = { commandLine: { value } };
-            if (terminal.shellIntegration !== undefined) {
-                started.fire({ terminal, execution: terminal.running });
-            }
-        },
-        /** What runs ends. */
-        end: () => {
-            const execution = terminal.running;
-            terminal.running = undefined;
-            if (terminal.shellIntegration !== undefined) {
-                ended.fire({ terminal, execution });
-            }
-        },
-        integrate: () => {
-            terminal.shellIntegration = {
-                cwd: { scheme: 'file', fsPath: root },
-                executeCommand: (value) => {
-                    const execution = { commandLine: { value } };
-                    terminal.executed.push(execution);
-                    if (terminal.running !== undefined) {
-                        terminal.interrupted.push(terminal.running.commandLine.value);
-                        ended.fire({ terminal, execution: terminal.running });
-                    }
-                    terminal.running = execution;
-                    // The editor tells it when the shell has told it.
-                    void Promise.resolve().then(() => terminal.running === execution && started.fire({ terminal, execution }));
-                    return execution;
-                },
-            };
-            integrated.fire({ terminal });
-        },
-    };
-    return terminal;
-}
-
 /** The program: what it was asked, and answers that a test gives. */
 function program() {
     const asked = [];
@@ -299,4 +239,29 @@ function without(object, name) {
     return rest;
 }
 
-module.exports = { ENVIRONMENT, LESSON, SETTINGS, editor, fakeTerminal, load, manifest, pass, program, root, settle, started, stopTheClock };
+/** A click on the button of a command, and the program answers that it is there. */
+async function click(here, step, number) {
+    const over = here.run('active-active', step, number);
+    await settle();
+    here.program.asks('env').answers(ENVIRONMENT);
+    await over;
+}
+
+/** A click that opens the terminal, whose shell then says that it can be asked, and has been told where the tools are. */
+async function clickAndBegin(here, step, number) {
+    await click(here, step, number);
+    const [terminal] = here.seen.terminals;
+    terminal.integrate();
+    terminal.end();
+    return terminal;
+}
+
+const texts = (terminal) => terminal.executed.map(({ commandLine }) => commandLine.value);
+
+/** What a new shell is told first. */
+const FIRST = 'eval "$(pgedge-bootstrap env)"';
+
+module.exports = {
+    ENVIRONMENT, FIRST, LESSON, SETTINGS, click, clickAndBegin, editor, load, manifest, pass, program, root, settle, started,
+    stopTheClock, texts,
+};

@@ -5,7 +5,7 @@
 const assert = require('node:assert/strict');
 const { afterEach, beforeEach, mock, test } = require('node:test');
 
-const { ENVIRONMENT, LESSON, SETTINGS, pass, settle, started, stopTheClock } = require('./support');
+const { LESSON, SETTINGS, click, pass, settle, started, stopTheClock } = require('./support');
 const commands = require('../commands/active-active.json');
 
 const subjects = Object.keys(commands).map((step) => `active-active/${step}`);
@@ -205,10 +205,7 @@ test('a tab that has come back late is looked at, too', async () => {
 test('settings are not taken for the lesson once something was clicked in it', async () => {
     const here = await started();
     await here.openLesson();
-    const over = here.run('active-active', 'orient', 1);
-    await settle();
-    here.program.asks('env').answers(ENVIRONMENT);
-    await over;
+    await click(here, 'orient', 1);
     here.close();
     here.show(SETTINGS);
     for (let minute = 0; minute < 16; minute += 1) {
