@@ -164,7 +164,8 @@ pub(crate) fn a_background_that_is_killed_is_told(lab: &Lab) {
     // The kernel kills what takes more memory than there is.
     machine.reset();
     let kills = machine.out_of_memory_kills();
-    let learner = machine.open_with_memory(&scenario, 10);
+    // Enough for the program to start, and not for what it does.
+    let learner = machine.open_with_memory(&scenario, 16);
     let first_page = learner.after_foreground(PATIENCE);
     assert_ends(&first_page, &[]);
     assert!(machine.out_of_memory_kills() > kills, "nothing was killed: {first_page}");
