@@ -45,6 +45,7 @@ pub(crate) fn the_lesson_can_be_followed(lab: &Lab) {
     // As a person has it: the program is on the PATH, and the cluster of the lab has another name.
     let program = std::path::Path::new(env!("CARGO_BIN_EXE_pgedge-bootstrap"));
     let mut shell = Command::new("bash");
+    shell.env_clear();
     for (name, value) in lab.up_command(&[]).get_envs() {
         shell.env(name, value.unwrap_or_default());
     }
