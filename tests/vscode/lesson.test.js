@@ -3,7 +3,7 @@
 // A person with the extension, in a real editor, with the real program: `scripts/extension-tests` starts this.
 
 const assert = require('node:assert/strict');
-const { execFileSync } = require('node:child_process');
+const { execFileSync, spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
@@ -27,6 +27,8 @@ const BROWSERS = ['chromium', 'google-chrome', 'chromium-browser'];
 const home = fs.mkdtempSync(path.join(os.tmpdir(), 'pgedge-vscode-'));
 const folder = path.join(home, 'work');
 const asked = path.join(home, 'asked');
+/** Whatever runs on this machine, the program finds no docker. */
+const env = { HOME: home, PATH: process.env.PATH, SHELL: '/bin/bash', LANG: 'C.UTF-8', DOCKER_HOST: `unix://${home}/docker.sock` };
 let server;
 let browser;
 let page;
@@ -50,7 +52,6 @@ esac
     execFileSync('mkfifo', [path.join(home, 'go')]);
     // The editor asks a login shell for the PATH.
     fs.writeFileSync(path.join(home, '.profile'), 'PATH="$HOME/bin:$PATH"\n');
-    const env = { HOME: home, PATH: process.env.PATH, SHELL: '/bin/bash', LANG: 'C.UTF-8' };
     server = await serve(tools, home, vsix, path.join(pictures, 'server.log'), env);
     browser = await chromium.launch({
         executablePath: installed(BROWSERS),
@@ -264,7 +265,9 @@ fact('the lesson opens by itself only once', async () => {
     await page.locator('.explorer-folders-view').waitFor();
     // It answers, so it has begun.
     await choose('pgEdge: Show What Is Missing');
-    await said('1 of 6 steps are done. Orient: there is no cluster');
+    const { status, stdout } = spawnSync(program, ['verify', 'active-active/orient', '--output', 'json'], { env, encoding: 'utf8' });
+    assert.notEqual(status, 0);
+    await said(`1 of 6 steps are done. Orient: ${JSON.parse(stdout).steps[0].detail}`);
     await picture('missing');
     assert.equal(await step('orient').count(), 0);
     assert.equal(checks(), before);
