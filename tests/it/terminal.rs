@@ -35,8 +35,7 @@ fn without_times(line: &str) -> String {
 fn a_finished_run_leaves_a_line_for_each_step_and_the_cursor() {
     let world = World::new();
     let mut terminal = Terminal::start(&world.home, (30, 100), &[], &world.arguments("tools", &[]));
-    let (code, screen) = terminal.end();
-    assert_eq!(code, 0, "{screen}");
+    let screen = terminal.end(0);
     let screen = screen.replace(&world.home.path().display().to_string(), "$HOME");
     insta::assert_snapshot!(steady(&screen), @r#"
     pgedge-bootstrap 0.1.0, cluster "pgedge"
@@ -49,8 +48,7 @@ fn a_finished_run_leaves_a_line_for_each_step_and_the_cursor() {
     "#);
     assert!(terminal.cursor_is_visible());
     let mut again = Terminal::start(&world.home, (30, 100), &[], &world.arguments("tools", &[]));
-    let (code, screen) = again.end();
-    assert_eq!(code, 0, "{screen}");
+    let screen = again.end(0);
     let screen = screen.replace(&world.home.path().display().to_string(), "$HOME");
     insta::assert_snapshot!(steady(&screen), @r#"
     pgedge-bootstrap 0.1.0, cluster "pgedge"
@@ -69,8 +67,8 @@ fn a_download_has_a_bar_with_bytes_and_a_rate() {
     let screen = terminal.wait_for("a rate", |screen| screen.contains("kB/s") && screen.contains(" s left"));
     let line = screen.lines().find(|line| line.contains("kB/s")).unwrap();
     assert!(line.contains(" kind ") && line.contains("━") && line.contains("/200.1 kB"), "{line}");
-    let (code, screen) = terminal.end();
-    assert_eq!((code, screen.contains('━')), (0, false), "{screen}");
+    let screen = terminal.end(0);
+    assert!(!screen.contains('━'), "{screen}");
 }
 
 /// A reason to wait takes the place of the bar only for as long as it is waited for.
@@ -84,7 +82,7 @@ fn a_bar_comes_back_after_a_retry() {
     let screen = terminal.wait_for("the bar", |screen| screen.contains("150.0/200.1 kB"));
     assert!(!screen.contains("trying again in"), "{screen}");
     world.server.release();
-    assert_eq!(terminal.end().0, 0);
+    terminal.end(0);
 }
 
 /// `contents` asserts at every look that no line is wrapped.
@@ -103,8 +101,7 @@ fn a_resize_leaves_neither_wrapped_lines_nor_leftovers() {
         assert_eq!(wide.matches(once).count(), 1, "{once}:\n{wide}");
     }
     world.server.release();
-    let (code, screen) = terminal.end();
-    assert_eq!(code, 0, "{screen}");
+    let screen = terminal.end(0);
     assert_eq!(screen.lines().filter(|line| line.starts_with('✓')).count(), 4, "{screen}");
     assert!(!screen.contains(" of 4 steps") && !screen.contains('━'), "{screen}");
 }
@@ -119,7 +116,7 @@ fn a_terminal_of_few_lines_counts_what_it_cannot_show() {
     let screen = terminal.wait_for("what is left out", |screen| screen.contains("+3 more"));
     assert!(screen.lines().count() <= 4, "{screen}");
     world.server.release();
-    assert_eq!(terminal.end().0, 0);
+    terminal.end(0);
 }
 
 #[test]
@@ -129,8 +126,7 @@ fn ctrl_c_ends_the_run_and_gives_the_terminal_back() {
     terminal.wait_for("half of kind", half);
     assert!(!terminal.cursor_is_visible(), "the cursor would jump about");
     terminal.press(b"\x03");
-    let (code, screen) = terminal.end();
-    assert_eq!(code, 130, "{screen}");
+    let screen = terminal.end(130);
     assert!(terminal.cursor_is_visible());
     assert!(screen.contains("running this again continues from here"), "{screen}");
     assert!(!screen.contains(" of 4 steps") && !screen.contains('━'), "{screen}");
@@ -143,7 +139,7 @@ fn a_closed_window_ends_the_run_and_leaves_nothing_half_written() {
     let mut terminal = Terminal::start(&world.home, (30, 100), &[], &world.arguments("tools", &[]));
     terminal.wait_for("half of kind", half);
     terminal.close();
-    assert_eq!(terminal.end().0, 130);
+    terminal.end(130);
     let files = world.home.files();
     assert!(files.iter().all(|file| !file.ends_with(".part")), "{files:?}");
     assert!(!world.home.bin().join("kind").exists(), "{files:?}");
@@ -166,7 +162,7 @@ fn a_terminal_that_is_held_does_not_hold_the_run() {
         std::thread::yield_now();
     }
     terminal.press(b"\x11");
-    assert_eq!(terminal.end().0, 0);
+    terminal.end(0);
 }
 
 #[test]
@@ -174,8 +170,7 @@ fn a_failure_is_the_last_thing_on_the_screen() {
     let world = World::new();
     world.server.file(&world.kind(), "#!/bin/sh\n");
     let mut terminal = Terminal::start(&world.home, (30, 60), &[], &world.arguments("tools", &[]));
-    let (code, screen) = terminal.end();
-    assert_eq!(code, 1, "{screen}");
+    let screen = terminal.end(1);
     let (_, block) = screen.split_once("\nerror: ").unwrap_or_else(|| panic!("{screen}"));
     assert!(block.contains("(checksum-mismatch)") && block.contains("\nhint: "), "{screen}");
     assert!(screen.contains("✗ kind is installed and verified ("), "{screen}");
@@ -186,7 +181,7 @@ fn a_failure_is_the_last_thing_on_the_screen() {
 fn a_dumb_terminal_gets_no_control_code() {
     let world = World::new();
     let mut terminal = Terminal::start(&world.home, (30, 100), &[("TERM", "dumb")], &world.arguments("tools", &[]));
-    assert_eq!(terminal.end().0, 0);
+    terminal.end(0);
     assert!(!terminal.raw().contains('\x1b'), "{:?}", terminal.raw());
 }
 
@@ -195,7 +190,7 @@ fn without_colour_lines_still_move() {
     let world = World::new();
     let run = |variables: &[(&str, &str)]| {
         let mut terminal = Terminal::start(&world.home, (30, 100), variables, &world.arguments("tools", &["-v"]));
-        assert_eq!(terminal.end().0, 0);
+        terminal.end(0);
         terminal.raw()
     };
     let coloured = |raw: &str| raw.contains("\x1b[32m") || raw.contains("\x1b[2m");
@@ -214,7 +209,7 @@ fn a_locale_without_utf_8_gets_ascii() {
         let screen = terminal.wait_for("a bar", |screen| screen.contains("100.0/200.1 kB"));
         assert!(screen.contains("####----") || screen.contains("###---"), "{screen}");
         world.server.release();
-        assert_eq!(terminal.end().0, 0);
+        terminal.end(0);
         assert!(terminal.raw().is_ascii(), "{:?}", terminal.raw());
     }
 }

@@ -12,6 +12,9 @@ use crate::feature::{base_image, devcontainer, devcontainer_command, leave};
 use crate::lab::{Lab, Ran};
 use crate::released::Released;
 
+/// What the installer says when it has put the program there.
+const INSTALLED: &str = "is installed: /usr/local/bin/pgedge-bootstrap";
+
 pub(crate) fn a_dev_container_prepares_itself_and_comes_back(lab: &Lab) {
     let released = Released::new(lab);
     let space = Space::new(lab);
@@ -19,6 +22,7 @@ pub(crate) fn a_dev_container_prepares_itself_and_comes_back(lab: &Lab) {
     let began = Instant::now();
     let prebuild = space.up(&["--prebuild"]);
     assert_eq!(prebuild.code, 0, "{}", prebuild.stderr);
+    assert!(prebuild.stderr.contains(INSTALLED), "{}", prebuild.stderr);
     println!("  prebuild: {:.1} s", began.elapsed().as_secs_f64());
     space.sh("docker image inspect \"$(docker image ls --quiet --no-trunc | head -n 1)\" && test -z \"$(docker ps --quiet)\"");
     space.sh("test -x ~/.local/share/pgedge-bootstrap/bin/kubectl-cnpg");
@@ -29,7 +33,7 @@ pub(crate) fn a_dev_container_prepares_itself_and_comes_back(lab: &Lab) {
     let created = space.up(&[]);
     assert_eq!(created.code, 0, "{}", created.stderr);
     println!("  from the prebuild to operators ready: {:.1} s", began.elapsed().as_secs_f64());
-    assert!(!created.stderr.contains("is installed: /usr/local/bin/pgedge-bootstrap"), "{}", created.stderr);
+    assert!(!created.stderr.contains(INSTALLED), "{}", created.stderr);
     space.sh("pgedge-bootstrap verify cert-manager cloudnative-pg");
     let nodes = space.nodes();
     assert_eq!(nodes.len(), 4, "{nodes:?}");

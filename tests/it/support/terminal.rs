@@ -50,11 +50,12 @@ impl Terminal {
         self.shared.seen.lock().unwrap().raw()
     }
 
-    /// Waits for the end; returns the exit code (-1 after a signal) and what stays on the screen.
-    pub(crate) fn end(&mut self) -> (i32, String) {
-        let ended = self.end_within(PATIENCE);
+    /// Waits for the end, which is to be with this exit code (-1 after a signal); returns what stays on the screen.
+    pub(crate) fn end(&mut self, wanted: i32) -> String {
+        let (code, screen) = self.end_within(PATIENCE);
+        assert_eq!(code, wanted, "{screen}\n{:?}", self.raw());
         unwrapped(&self.shared.seen.lock().unwrap());
-        ended
+        screen
     }
 }
 
