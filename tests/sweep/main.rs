@@ -36,7 +36,7 @@ struct Arguments {
     /// Draw the moments from this seed; a random one if none is given
     #[arg(long)]
     seed: Option<u64>,
-    /// The moments lie within so much of a run, in place of the whole of it
+    /// The moments lie within so much of a run, in place of the whole of one, which is measured first
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
     within: Option<Duration>,
     /// Try this one of the moments alone
