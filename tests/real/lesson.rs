@@ -10,7 +10,7 @@ use crate::terminal::Terminal;
 /// The longest command of the lesson installs the chart.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// The lesson from an empty cluster, played by the guide, and then as the document says.
+/// The lesson from an empty cluster, which may be there and have workers, played by the guide, and then as the document says.
 pub(crate) fn the_lesson_can_be_followed(lab: &Lab) {
     let up = lab.run(&["--local", "--until", "operators"]);
     assert_eq!(up.code, 0, "{}", up.stderr);
@@ -55,6 +55,7 @@ pub(crate) fn the_lesson_can_be_followed(lab: &Lab) {
     assert_eq!(walked.code, 0, "{}\n{}", walked.stdout, walked.stderr);
     assert_eq!(done(&another), [true; 6]);
     assert_eq!(lab.run(&["down"]).code, 0);
+    assert_eq!(&lab.docker_lists(), lab.docker_lists_before());
 }
 
 /// As a person does who reads: Enter at every question, once back, and a break in between. Returns all that was shown.
