@@ -12,7 +12,7 @@ mkdir -p "$out"
 # step TEXT: what is being done now
 step() {
   echo "== $*"
-  echo "$*" >&3
+  echo "$name doing $*" >&3
 }
 
 # piece NAME: the folder of a piece that was made before

@@ -1,8 +1,11 @@
 # shellcheck shell=bash
 # Pieces: what the lab is made of, each kept in the cache under a key that is the hash of everything it is made from.
-# pieces/order lists them; pieces/NAME.sh says what a piece is made from, how long that takes, and how.
+# pieces/order lists them; pieces/NAME.sh says what a piece is made from, how much of the whole time on two cores it takes, and how.
 
-declare -A piece_folders=() piece_seconds=()
+# So many are made at a time: while one is linked or unpacked, which takes one core, another is compiled.
+lanes=2
+
+declare -A piece_folders=() piece_seconds=() piece_needs=()
 piece_names=()
 
 # read_pieces fills in where each piece is kept. A piece may only need pieces that are listed before it.
@@ -14,6 +17,7 @@ read_pieces() {
     # shellcheck source=/dev/null
     . "$lab/pieces/$name.sh"
     piece_seconds[$name]=$seconds
+    piece_needs[$name]=${needs[*]}
     piece_folders[$name]=$cache/pieces/$name-$(piece_key "$name" "${inputs[@]}" -- "${needs[@]}")
   done
 }
@@ -47,8 +51,11 @@ missing_pieces() {
   done
 }
 
+# build_pieces: makes those that are missing, each as soon as all that it needs is there. A maker says on its third channel what
+# it is doing; when none says anything, we say that they still do it.
 build_pieces() {
-  local missing=() name number=0 began=$SECONDS expected=0
+  local missing=() words=() name began=$SECONDS expected=0
+  local -A makers=() doing=() doing_since=() piece_began=()
   mapfile -t missing < <(missing_pieces)
   [ ${#missing[@]} -gt 0 ] || return 0
   ensure_root
@@ -60,48 +67,92 @@ build_pieces() {
   rm -rf --one-file-system "$cache/work"
   mkdir -p "$cache/work" "$cache/pieces" "$cache/logs"
   for name in "${piece_names[@]}"; do echo "$name ${piece_folders[$name]}"; done > "$cache/work/folders"
+  mkfifo "$cache/work/news"
+  exec {news}<> "$cache/work/news"
+  trap 'end_makers "${makers[@]}"' EXIT
 
-  for name in "${piece_names[@]}"; do
-    number=$((number + 1))
-    [ ! -d "${piece_folders[$name]}" ] || continue
-    build_piece "$name" "$number" "$began" "$expected"
-    expected=$((expected - piece_seconds[$name]))
+  start_makers
+  while [ ${#makers[@]} -gt 0 ]; do
+    if read -r -t 10 -u "$news" -a words; then
+      hear "${words[@]}"
+    else
+      for name in "${!makers[@]}"; do
+        kill -0 "${makers[$name]}" 2> /dev/null || lament "$name" "without a word"
+        tell "$name"
+      done
+    fi
+    start_makers
   done
+  trap - EXIT
+  exec {news}>&-
   rm -rf --one-file-system "$cache/work"
   say "all ${#piece_names[@]} pieces are made, in $(duration $((SECONDS - began)))"
 }
 
-# build_piece NAME NUMBER BEGAN EXPECTED: makes one piece in a work folder and moves it to its place when it is whole. The
-# maker says on its third channel what it is doing; when it says nothing, we say that it still does it.
-build_piece() {
-  local name=$1 number=$2 began=$3 expected=$4
-  local folder=${piece_folders[$1]} log=$cache/logs/$1.log work=$cache/work/$1
-  local doing="starting" piece_began=$SECONDS doing_since=$SECONDS news maker heard status=0
-  exec {news}< <(exec bash "$lab/parts/make-piece.sh" "$name" "$work" 3>&1 > "$log" 2>&1 < /dev/null)
-  maker=$!
-  while :; do
-    heard=0
-    IFS= read -r -t 10 -u "$news" line || heard=$?
-    if [ "$heard" = 0 ]; then
-      doing=$line doing_since=$SECONDS
-    elif [ "$heard" -le 128 ]; then
-      break # the maker has ended
-    fi
-    local left=$((expected - (SECONDS - piece_began)))
-    [ "$left" -gt $((expected - piece_seconds[$name])) ] || left=$((expected - piece_seconds[$name]))
-    local still=""
-    [ $((SECONDS - doing_since)) -lt 5 ] || still=", for $(duration $((SECONDS - doing_since)))"
-    echo "[$number/${#piece_names[@]}] $name: $doing$still (elapsed $(duration $((SECONDS - began))), about $(duration "$left") left)" >&2
+# start_makers: as many as there is room for, of those whose needs are there. In groups of their own, to be ended with all that
+# they have started.
+start_makers() {
+  local name
+  for name in $(missing_pieces); do
+    [ ${#makers[@]} -lt "$lanes" ] || return 0
+    if [ -n "${makers[$name]:-}" ] || ! needs_are_there "$name"; then continue; fi
+    doing[$name]="starting" doing_since[$name]=$SECONDS piece_began[$name]=$SECONDS
+    set -m
+    {
+      status=0
+      bash "$lab/parts/make-piece.sh" "$name" "$cache/work/$name" 3>&"$news" > "$cache/logs/$name.log" 2>&1 < /dev/null || status=$?
+      echo "$name ended $status" >&"$news"
+    } &
+    set +m
+    makers[$name]=$!
   done
-  exec {news}<&-
-  wait "$maker" || status=$?
-  if [ "$status" != 0 ]; then
-    echo "the last lines of $log:" >&2
-    tail -n 20 "$log" >&2
-    fail "cannot make the piece $name: $doing failed (status $status); the whole log is $log" "run the same command again: pieces that are whole are kept"
+}
+
+needs_are_there() {
+  local need
+  for need in ${piece_needs[$1]}; do [ -d "${piece_folders[$need]}" ] || return 1; done
+}
+
+# hear NAME doing WHAT | NAME ended STATUS
+hear() {
+  local name=$1 what=$2
+  shift 2
+  if [ "$what" = doing ]; then
+    doing[$name]=$* doing_since[$name]=$SECONDS
+    tell "$name"
+    return
   fi
+  [ "$1" = 0 ] || lament "$name" "status $1"
   # another content of the same piece is of no more use
   find "$cache/pieces" -mindepth 1 -maxdepth 1 -name "$name-????????????????" -exec rm -rf --one-file-system {} +
-  mv "$work/out" "$folder"
-  rm -rf --one-file-system "$work"
+  mv "$cache/work/$name/out" "${piece_folders[$name]}"
+  rm -rf --one-file-system "${cache:?}/work/$name"
+  unset "makers[$name]"
+  expected=$((expected - piece_seconds[$name]))
+}
+
+# tell NAME: what is being done, for how long, and how long all will take
+tell() {
+  local name=$1 left=$expected still="" other elapsed now=$((SECONDS - doing_since[$1])) missing
+  for other in "${!makers[@]}"; do
+    elapsed=$(((SECONDS - piece_began[$other]) / lanes))
+    left=$((left - (elapsed < piece_seconds[$other] ? elapsed : piece_seconds[$other])))
+  done
+  [ "$now" -lt 5 ] || still=", for $(duration "$now")"
+  mapfile -t missing < <(missing_pieces)
+  echo "[$((${#piece_names[@]} - ${#missing[@]}))/${#piece_names[@]}] $name: ${doing[$name]}$still (elapsed $(duration $((SECONDS - began))), about $(duration "$left") left)" >&2
+}
+
+# lament NAME HOW: the end of everything. What the others were making is lost with it.
+lament() {
+  local log=$cache/logs/$1.log
+  echo "the last lines of $log:" >&2
+  tail -n 20 "$log" >&2
+  fail "cannot make the piece $1: ${doing[$1]} failed ($2); the whole log is $log" "run the same command again: pieces that are whole are kept"
+}
+
+# end_makers PROCESS…: with all that they have started
+end_makers() {
+  local maker
+  for maker in "$@"; do kill -TERM -- "-$maker" 2> /dev/null || true; done
 }

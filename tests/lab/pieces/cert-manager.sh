@@ -1,16 +1,14 @@
 # shellcheck shell=bash
 # cert-manager: its three programs, and its manifest made by helm from the chart in its Go module, as upstream makes it.
 seconds=90
-inputs=(cert-manager parts/words/go.sh)
+inputs=(operators parts/words/go.sh)
 needs=(tools)
 
 make_piece() {
-  local program chart_source
-  for program in controller cainjector webhook; do
-    go_build cert-manager "./$program" "$out/cm-$program"
-  done
+  local chart_source
+  go_build operators "" "$out/" ./controller ./cainjector ./webhook
   step "rendering the manifest"
-  chart_source=$(module_folder cert-manager github.com/cert-manager/cert-manager)/deploy/charts/cert-manager
+  chart_source=$(module_folder operators github.com/cert-manager/cert-manager)/deploy/charts/cert-manager
   cp -r "$chart_source" "$work/chart"
   chmod -R u+w "$work/chart"
   export HELM_CACHE_HOME=$work/helm HELM_CONFIG_HOME=$work/helm HELM_DATA_HOME=$work/helm

@@ -4,4 +4,4 @@ seconds=20
 inputs=(go/etcd parts/words/go.sh)
 needs=()
 
-make_piece() { go_build go/etcd go.etcd.io/etcd/server/v3 "$out/etcd"; }
+make_piece() { go_build go/etcd "" "$out/etcd" go.etcd.io/etcd/server/v3; }

@@ -4,4 +4,4 @@ seconds=60
 inputs=(mirror/go.mod mirror/go.sum mirror/imagemaker mirror/registry parts/words/go.sh)
 needs=()
 
-make_piece() { go_build mirror ./imagemaker "$out/imagemaker"; }
+make_piece() { go_build mirror "" "$out/imagemaker" ./imagemaker; }

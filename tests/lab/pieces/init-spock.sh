@@ -4,4 +4,4 @@ seconds=60
 inputs=(init-spock parts/words/go.sh)
 needs=()
 
-make_piece() { go_build init-spock . "$out/init-spock"; }
+make_piece() { go_build init-spock "" "$out/init-spock" .; }

@@ -4,4 +4,4 @@ seconds=10
 inputs=(mirror/go.mod mirror/go.sum mirror/server mirror/registry parts/words/go.sh)
 needs=()
 
-make_piece() { go_build mirror ./server "$out/mirror"; }
+make_piece() { go_build mirror "" "$out/mirror" ./server; }

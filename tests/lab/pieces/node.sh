@@ -3,7 +3,7 @@
 # store with the images that are there from the start.
 seconds=40
 inputs=(node parts/words/image.sh)
-needs=(image-maker kubernetes tools node-root node-images)
+needs=(image-maker kubernetes node-root node-images)
 
 # programs_root: the second layer
 programs_root() {
@@ -11,7 +11,7 @@ programs_root() {
   cp -a "$lab/node/files" "$1"
   chown -R 0:0 "$1"
   mkdir -p "$1/usr/bin" "$units/multi-user.target.wants" "$1/etc/containerd/certs.d"
-  install -m 755 "$(piece kubernetes)"/{kubeadm,kubelet,kubectl} "$(piece tools)/crictl" "$1/usr/bin/"
+  install -m 755 "$(piece kubernetes)"/{kubeadm,kubelet,kubectl,crictl} "$1/usr/bin/"
   echo "v$kubernetes" > "$1/kind/version"
   for unit in containerd.service kubelet.service lab-pod-network.path; do
     ln -s "../$unit" "$units/multi-user.target.wants/$unit"

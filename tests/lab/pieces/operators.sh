@@ -8,7 +8,7 @@ make_piece() {
   local program
   step "packing cert-manager"
   for program in controller cainjector webhook; do
-    program_image "$out/cert-manager-$program" "$(piece cert-manager)/cm-$program" "/$program" --user 1000
+    program_image "$out/cert-manager-$program" "$(piece cert-manager)/$program" "/$program" --user 1000
   done
   step "packing CloudNativePG"
   # the operator gives itself to the pods of its clusters, from operator/manager_ARCHITECTURE

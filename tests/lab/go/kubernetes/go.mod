@@ -4,8 +4,12 @@ go 1.26.0
 
 godebug default=go1.24
 
-require k8s.io/kubernetes v1.34.10
+require (
+	k8s.io/kubernetes v1.34.10
+	sigs.k8s.io/cri-tools v1.34.0
+)
 
+// Kubernetes asks for its parts in folders, and cri-tools for release candidates, which the checksum database does not know.
 replace (
 	k8s.io/api => k8s.io/api v0.34.10
 	k8s.io/apiextensions-apiserver => k8s.io/apiextensions-apiserver v0.34.10

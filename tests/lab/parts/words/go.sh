@@ -1,10 +1,19 @@
 # shellcheck shell=bash
 # What pieces made from Go modules are written in.
 
-# go_build MODULE PACKAGE FILE [LINKER-FLAGS]: a static program from the module in a folder of the lab
+# go_build MODULE LINKER-FLAGS FILE PACKAGE: a static program from the module in a folder of the lab
+# go_build MODULE LINKER-FLAGS FOLDER/ PACKAGE…: several, beside each other, named as Go names them
 go_build() {
-  step "building $(basename "$3")"
-  (cd "$lab/$1" && CGO_ENABLED=0 GOFLAGS=-buildvcs=false nice go build -mod=readonly -trimpath -ldflags "-s -w ${4:-}" -o "$3" "$2")
+  local module=$1 flags=$2 to=$3 programs
+  shift 3
+  programs=("${@##*/}")
+  case $to in
+    */) step "building ${programs[*]}" ;;
+    *) step "building ${to##*/}" ;;
+  esac
+  # What is for debuggers would be made for each package, and thrown away by the linker.
+  (cd "$lab/$module" && CGO_ENABLED=0 GOFLAGS=-buildvcs=false nice \
+    go build -mod=readonly -trimpath -gcflags=all=-dwarf=false -ldflags "-s -w $flags" -o "$to" "$@")
 }
 
 # module_folder MODULE NAME: where Go keeps the source of a module that MODULE requires
