@@ -1,14 +1,14 @@
 # shellcheck shell=bash
 # cert-manager: its three programs, and its manifest made by helm from the chart in its Go module, as upstream makes it.
-seconds=90
-inputs=(operators parts/words/go.sh)
+seconds=44
+inputs=(go/upstream/go.mod go/upstream/go.sum go/upstream/cert-manager parts/words/go.sh)
 needs=(tools)
 
 make_piece() {
   local chart_source
-  go_build operators "" "$out/" ./controller ./cainjector ./webhook
+  go_build go/upstream "" "$out/" ./cert-manager/{controller,cainjector,webhook}
   step "rendering the manifest"
-  chart_source=$(module_folder operators github.com/cert-manager/cert-manager)/deploy/charts/cert-manager
+  chart_source=$(module_folder go/upstream github.com/cert-manager/cert-manager)/deploy/charts/cert-manager
   cp -r "$chart_source" "$work/chart"
   chmod -R u+w "$work/chart"
   export HELM_CACHE_HOME=$work/helm HELM_CONFIG_HOME=$work/helm HELM_DATA_HOME=$work/helm

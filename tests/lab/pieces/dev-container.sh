@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The Debian under a dev container: what a base image of dev containers has, and an engine for the docker in it, because the
 # feature that brings one fetches it from elsewhere.
-seconds=70
+seconds=30
 inputs=(devcontainer runtime parts/words/debian.sh)
 needs=()
 

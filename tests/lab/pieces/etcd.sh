@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # etcd, from its Go module.
-seconds=20
+seconds=32
 inputs=(go/etcd parts/words/go.sh)
 needs=()
 

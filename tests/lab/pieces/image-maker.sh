@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # The program that makes images and publishes them.
-seconds=60
+seconds=45
 inputs=(mirror/go.mod mirror/go.sum mirror/imagemaker mirror/registry parts/words/go.sh)
 needs=()
 

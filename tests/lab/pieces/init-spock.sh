@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # The program of the chart's hook, which joins the nodes to one another.
-seconds=60
+seconds=7
 inputs=(init-spock parts/words/go.sh)
 needs=()
 

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Kubernetes itself, and crictl, which is made from its parts.
-seconds=280
+seconds=330
 inputs=(go/kubernetes parts/words/go.sh)
 needs=()
 

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # The mirror: the program that serves files and images.
-seconds=10
+seconds=45
 inputs=(mirror/go.mod mirror/go.sum mirror/server mirror/registry parts/words/go.sh)
 needs=()
 

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # The images that a Kubernetes node holds from the start, under the names that kubeadm and kind ask for, in one archive.
-seconds=40
+seconds=10
 inputs=(parts/words/image.sh)
 needs=(image-maker kubernetes etcd tools node-root)
 

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # The Debian under a Kubernetes node. Bookworm on purpose: later versions of systemd refuse cgroup v1.
-seconds=60
+seconds=37
 inputs=(parts/words/debian.sh)
 needs=()
 

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The Kubernetes node as an image that kind boots unchanged: Debian, our files with the Kubernetes programs, and containerd's
 # store with the images that are there from the start.
-seconds=40
+seconds=8
 inputs=(node parts/words/image.sh)
 needs=(image-maker kubernetes node-root node-images)
 

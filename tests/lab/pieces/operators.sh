@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # The images of what runs in the cluster beside PostgreSQL: the two operators and the chart's hook.
-seconds=20
+seconds=4
 inputs=(parts/words/image.sh)
 needs=(image-maker cloudnative-pg cert-manager init-spock)
 

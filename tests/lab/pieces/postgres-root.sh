@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # The Debian under PostgreSQL, whole.
-seconds=70
+seconds=26
 inputs=(parts/words/debian.sh)
 needs=()
 

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # The PostgreSQL image: Debian's PostgreSQL with the stand-in for Spock, as small as PostgreSQL and CloudNativePG let it be.
-seconds=60
+seconds=8
 inputs=(spock/install.sh spock/src spock/sql spock/spock.control spock/snowflake.control parts/words/image.sh)
 needs=(image-maker postgres-root)
 

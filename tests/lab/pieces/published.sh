@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # What the mirror serves: files under the paths of their upstream addresses, images in a registry's storage, and pins.json,
 # which names each with its real sum.
-seconds=30
+seconds=10
 inputs=(chart)
 needs=(image-maker kubernetes tools cloudnative-pg cert-manager node postgres operators)
 

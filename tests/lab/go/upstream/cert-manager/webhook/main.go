@@ -9,7 +9,7 @@ import (
 	"github.com/cert-manager/cert-manager/internal/apis/config/shared"
 	config "github.com/cert-manager/cert-manager/internal/apis/config/webhook"
 	"github.com/cert-manager/cert-manager/internal/webhook"
-	"github.com/cert-manager/cert-manager/lab/process"
+	"github.com/cert-manager/cert-manager/lab/cert-manager/process"
 	logf "github.com/cert-manager/cert-manager/pkg/logs"
 )
 

@@ -3,7 +3,7 @@
 package main
 
 import (
-	"github.com/cert-manager/cert-manager/lab/process"
+	"github.com/cert-manager/cert-manager/lab/cert-manager/process"
 	"github.com/cert-manager/cert-manager/pkg/api"
 	"github.com/cert-manager/cert-manager/pkg/controller/cainjector"
 	core "k8s.io/api/core/v1"

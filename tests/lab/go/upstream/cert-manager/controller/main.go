@@ -12,7 +12,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/cert-manager/cert-manager/lab/process"
+	"github.com/cert-manager/cert-manager/lab/cert-manager/process"
 	"github.com/cert-manager/cert-manager/pkg/controller"
 	"k8s.io/klog/v2"
 
