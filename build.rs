@@ -6,8 +6,16 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What is compiled in. A change of anything else does not make another program.
-const COMPILED_IN: [&str; 7] =
-    ["build.rs", "Cargo.toml", "Cargo.lock", "src", "tutorial", "killercoda", "vscode-extension/package.json"];
+const COMPILED_IN: [&str; 8] = [
+    "build.rs",
+    "Cargo.toml",
+    "Cargo.lock",
+    "crates",
+    "src",
+    "tutorial",
+    "killercoda",
+    "vscode-extension/package.json",
+];
 
 const VARIABLE: &str = "PGEDGE_BOOTSTRAP_COMMIT";
 

@@ -1,17 +1,21 @@
 //! The command line: what can be typed, and what it is called. Nothing here does anything.
 
 mod shared;
+mod variables;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use bootstrap_run::duration::parse_duration;
+use bootstrap_run::step::Stage;
+use bootstrap_screen::ui::Answer;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
-pub(crate) use self::shared::{Common, Output, Shape};
+pub(crate) use self::shared::{Common, Output, Place, Shape};
 use crate::edition::EDITION;
 use crate::lesson::{self, Lesson, LessonStep};
-use crate::options::parse_duration;
-use crate::step::{Stage, StepId};
+use crate::step_id::StepId;
 
 /// From nothing to a proven active-active Postgres on Kubernetes
 ///
@@ -25,6 +29,98 @@ pub(crate) struct Cli {
     pub(crate) command: Option<Command>,
     #[command(flatten)]
     pub(crate) up: Up,
+}
+
+impl Cli {
+    /// What was typed, and what the environment says instead of it. A variable that is empty is not set: so it arrives in a
+    /// container if it is not set outside.
+    ///
+    /// # Errors
+    /// A mistake in the command line or in a variable, by its name, and what `--help` and `--version` print.
+    pub(crate) fn read() -> Result<Self, clap::Error> {
+        let mut command = variables::without_empty(Self::command());
+        let read = command.try_get_matches_from_mut(std::env::args_os());
+        let mut matches = read.map_err(|error| variables::named(error, &Self::command()))?;
+        let cli = Self::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))?;
+        match &cli.command {
+            Some(Command::Guide(guide)) if guide.common.output == Output::Json => {
+                let why = "a guide is for people: what its commands print makes no document; it has no --output json";
+                Err(command.error(clap::error::ErrorKind::ArgumentConflict, why))
+            }
+            _ => Ok(cli),
+        }
+    }
+
+    /// What the standard output is to hold.
+    pub(crate) fn answer(&self) -> Answer {
+        let events = match &self.command {
+            None => !self.up.dry_run,
+            Some(Command::Up(up)) => !up.dry_run,
+            Some(Command::Tools(_) | Command::Prefetch(_) | Command::Wait(_)) => true,
+            Some(_) => false,
+        };
+        match self.common().map(|common| common.output) {
+            Some(Output::Json) if events => Answer::Events,
+            Some(Output::Json) => Answer::Document,
+            Some(Output::Text) | None => Answer::Text,
+        }
+    }
+
+    /// What is to be built, as far as the command can be told.
+    pub(crate) fn shape(&self) -> Option<Shape> {
+        let place = |place: &Place| Shape { nodes: None, workers: None, place: place.clone() };
+        match self.command.as_ref() {
+            None => Some(self.up.shape.clone()),
+            Some(Command::Up(up)) => Some(up.shape.clone()),
+            Some(Command::Verify(verify)) => Some(verify.shape.clone()),
+            Some(Command::Prove(prove)) => Some(prove.shape.clone()),
+            Some(Command::Status(status)) => Some(status.shape.clone()),
+            Some(Command::Guide(guide)) => Some(guide.shape.clone()),
+            Some(Command::Values(values)) => Some(values.shape.clone()),
+            Some(Command::Env(env)) => Some(place(&env.place)),
+            Some(_) => None,
+        }
+    }
+
+    /// Whether the cluster of this machine is to be adopted.
+    pub(crate) fn adopts(&self) -> bool {
+        match self.command.as_ref() {
+            None => self.up.killercoda,
+            Some(Command::Up(up)) => up.killercoda,
+            Some(_) => false,
+        }
+    }
+
+    /// Whether it was said that this is a Codespace or dev container.
+    pub(crate) fn is_for_codespace(&self) -> bool {
+        match self.command.as_ref() {
+            None => self.up.codespace,
+            Some(Command::Up(up)) => up.codespace,
+            Some(Command::Prefetch(prefetch)) => prefetch.codespace,
+            Some(_) => false,
+        }
+    }
+
+    /// What every command about a cluster understands, as it was given; `None` of a command that is about none.
+    pub(crate) fn common(&self) -> Option<&Common> {
+        Some(match self.command.as_ref() {
+            None => &self.up.common,
+            Some(Command::Up(up)) => &up.common,
+            Some(Command::Tools(tools)) => &tools.common,
+            Some(Command::Prefetch(prefetch)) => &prefetch.common,
+            Some(Command::Verify(verify)) => &verify.common,
+            Some(Command::Prove(prove)) => &prove.common,
+            Some(Command::Status(status)) => &status.common,
+            Some(Command::Wait(wait)) => &wait.common,
+            Some(Command::Guide(guide)) => &guide.common,
+            Some(Command::Values(values)) => &values.common,
+            Some(Command::Versions(versions)) => &versions.common,
+            Some(Command::Pins(Pins::Check(check))) => &check.common,
+            Some(Command::Down(down)) => &down.common,
+            Some(Command::Env(env)) => &env.common,
+            Some(Command::Tutorial(_) | Command::Completions { .. } | Command::Man { .. }) => return None,
+        })
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -83,13 +179,13 @@ pub(crate) struct Up {
     #[arg(long, conflicts_with_all = ["local", "killercoda"])]
     pub(crate) codespace: bool,
     /// Stop after this stage [default: prove; with --codespace or --killercoda operators]
-    #[arg(long, value_name = "STAGE")]
+    #[arg(long, value_name = "STAGE", value_parser = stages())]
     pub(crate) until: Option<Stage>,
     /// Show the plan, and what of it holds already; change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Give up after this time, such as 90s or 30m
-    #[arg(long, value_name = "DURATION", value_parser = crate::options::parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = bootstrap_run::duration::parse_duration)]
     pub(crate) deadline: Option<Duration>,
     /// Write a page to FILE that shows where the time of the run went (HTML)
     #[arg(long, value_name = "FILE")]
@@ -267,6 +363,12 @@ pub(crate) struct Down {
     /// Remove the tools, the downloads and the logs too
     #[arg(long)]
     pub(crate) purge: bool,
+    /// Show what there is of a cluster of this name that another owner made, as from a HOME that is lost; with --yes remove it
+    #[arg(long)]
+    pub(crate) take_over: bool,
+    /// Remove what --take-over shows, with all data in it
+    #[arg(long, requires = "take_over")]
+    pub(crate) yes: bool,
     #[command(flatten)]
     pub(crate) common: Common,
 }
@@ -274,17 +376,15 @@ pub(crate) struct Down {
 #[derive(Debug, Args)]
 pub(crate) struct Env {
     #[command(flatten)]
+    pub(crate) place: Place,
+    #[command(flatten)]
     pub(crate) common: Common,
 }
 
-impl ValueEnum for Stage {
-    fn value_variants<'a>() -> &'a [Self] {
-        &[Self::Tools, Self::Cluster, Self::Operators, Self::Deploy, Self::Prove]
-    }
-
-    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
-        Some(clap::builder::PossibleValue::new(self.as_str()))
-    }
+/// The stages, with what there are in the help and in the error.
+fn stages() -> impl TypedValueParser<Value = Stage> {
+    let unknown = |name: String| Stage::parse(&name).ok_or_else(|| format!("there is no stage {name:?}"));
+    PossibleValuesParser::new(Stage::ALL.map(Stage::as_str)).try_map(unknown)
 }
 
 fn parse_lesson(text: &str) -> Result<Lesson, String> {

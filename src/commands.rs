@@ -5,10 +5,12 @@ mod down;
 mod dry_run;
 mod env;
 mod finding;
+mod flags;
 mod guide;
 mod last_run;
 mod lesson_check;
 mod man;
+mod namespaced;
 mod pins;
 mod prefetch;
 mod prove;
@@ -27,20 +29,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
+use bootstrap_cluster::adoption::{Adoption, Fit};
+use bootstrap_engine::World as _;
+use bootstrap_fetch::download::Authorities;
+use bootstrap_fetch::platform::Platform;
+use bootstrap_run::event::Reporter;
+use bootstrap_run::failure::{self, Failure, FailureId, Invocation};
+use bootstrap_run::lock::RunLock;
+use bootstrap_run::step::Observation;
+use bootstrap_run::stop::{Interrupted, Stop};
+use bootstrap_run::{event, record};
+use bootstrap_screen::ui;
 
-use crate::adoption::{Adoption, Fit};
 use crate::cli::{self, Cli, Command, Common, Output, Shape};
 use crate::context::Context;
-use crate::converge::World as _;
-use crate::event::Reporter;
-use crate::failure::{Failure, FailureId};
-use crate::options::{ClusterName, Options, Provider};
+use crate::options::{Options, Provider};
 use crate::pins::Pins;
 use crate::places::Places;
-use crate::platform::Platform;
-use crate::step::{Observation, StepId};
-use crate::stop::Stop;
-use crate::ui;
+use crate::step_id::StepId;
+use crate::steps;
 
 /// How a command ended when nothing unexpected happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,8 +55,15 @@ pub(crate) enum Verdict {
     Good,
     /// Something does not hold, and the command has said what.
     Bad,
+    /// Something that nobody expected has ended it, and it has said what.
+    Unexpected,
     /// It was asked to stop, and has said where.
     Interrupted,
+}
+
+/// What was typed, for the commands of hints of a failure that no command has told.
+pub(crate) fn invocation(cli: &Cli) -> Invocation {
+    flags::of(cli)
 }
 
 /// Runs what was typed.
@@ -61,14 +75,14 @@ pub(crate) async fn run(cli: Cli, stop: &Stop) -> Result<Verdict> {
         Command::Prefetch(arguments) => prefetch::run(&arguments, stop).await,
         Command::Prove(arguments) => prove::run(&arguments, stop).await,
         Command::Guide(arguments) => unless_stopped(stop, guide::run(&arguments)).await,
-        Command::Values(arguments) => values::run(&arguments),
+        Command::Values(arguments) => unless_stopped(stop, values::run(&arguments)).await,
         Command::Verify(arguments) => unless_stopped(stop, verify::run(&arguments)).await,
         Command::Status(arguments) => unless_stopped(stop, status::run(&arguments)).await,
         Command::Wait(arguments) => unless_stopped(stop, wait::run(&arguments)).await,
         Command::Down(arguments) => unless_stopped(stop, down::run(&arguments)).await,
         Command::Versions(arguments) => versions::run(&arguments.common),
         Command::Pins(cli::Pins::Check(arguments)) => unless_stopped(stop, pins::check(&arguments)).await,
-        Command::Env(arguments) => env::run(&arguments.common),
+        Command::Env(arguments) => unless_stopped(stop, env::run(&arguments)).await,
         Command::Tutorial(arguments) => tutorial::run(&arguments),
         Command::Completions { shell } => completions::run(shell),
         Command::Man { to } => man::run(&to),
@@ -76,13 +90,13 @@ pub(crate) async fn run(cli: Cli, stop: &Stop) -> Result<Verdict> {
 }
 
 /// The other commands can be dropped wherever they are: the programs that they started end with them.
+///
+/// # Errors
+/// [`Interrupted`], and those of the command.
 async fn unless_stopped(stop: &Stop, command: impl Future<Output = Result<Verdict>>) -> Result<Verdict> {
     tokio::select! {
         ended = command => ended,
-        () = stop.asked() => {
-            ui::say("interrupted; the same command again goes on from here\n");
-            Ok(Verdict::Interrupted)
-        }
+        () = stop.asked() => Err(Interrupted.into()),
     }
 }
 
@@ -91,13 +105,65 @@ const WORKERS_OF_CODESPACE: u8 = 3;
 
 /// The context of a command: what was typed, resolved.
 fn context(common: &Common, shape: Option<&Shape>) -> Result<Context> {
-    context_of(common, shape, places(common, false)?, false)
+    let (places, adoption) = places(common)?;
+    refresh(&places, adoption.as_ref())?;
+    context_of(common, shape, (places, adoption), false)
+}
+
+/// Credentials of an adopted cluster may be other ones by now. Its context and its server must not.
+fn refresh(places: &Places, adoption: Option<&Adoption>) -> Result<()> {
+    if let Some(adoption) = adoption {
+        bootstrap_cluster::kubernetes::write_adopted(adoption, &places.kubeconfig)?;
+    }
+    Ok(())
 }
 
 /// Whether this is a Codespace or dev container, whose docker may be starting at this moment: it was said, or GitHub says so,
 /// in every shell.
 fn is_codespace(said: bool) -> bool {
     said || std::env::var_os("CODESPACES").is_some_and(|value| value == "true")
+}
+
+/// As [`context`], with the release found where the cluster has it. A cluster that is not there or does not answer in time
+/// leaves what was asked for, or what a new release would get: the looks that follow tell why.
+///
+/// # Errors
+/// [`FailureId::ReleaseAmbiguous`].
+async fn located_context(common: &Common, shape: Option<&Shape>) -> Result<Context> {
+    let context = context(common, shape)?;
+    locate(&context).await?;
+    Ok(context)
+}
+
+/// As [`located_context`], for who writes in the cluster outside of a run: first it is sure that it is ours.
+///
+/// # Errors
+/// Those of [`steps::refuse_foreign`], [`steps::lead_home`] and [`located_context`].
+async fn own_context(common: &Common, shape: Option<&Shape>) -> Result<Context> {
+    let context = context(common, shape)?;
+    steps::refuse_foreign(&context).await?;
+    if let Some(halted) = steps::halted_cluster(&context).await {
+        return Err(halted.into());
+    }
+    lead_home(&context).await?;
+    locate(&context).await?;
+    Ok(context)
+}
+
+/// As [`steps::lead_home`], and says what it has done.
+async fn lead_home(context: &Context) -> Result<()> {
+    if let Some(why) = steps::lead_home(context).await? {
+        let place = context.places.kubeconfig.display();
+        ui::say_paragraph(&format!("the kubeconfig {place} was written anew, as kind tells it: {why}"));
+    }
+    Ok(())
+}
+
+async fn locate(context: &Context) -> Result<()> {
+    match tokio::time::timeout(GLANCE, steps::locate_release(context)).await {
+        Ok(Err(error)) if failure::of(&error).map(Failure::id) == Some(FailureId::ReleaseAmbiguous) => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// As [`context`], for who knows the places already. `codespace`: that was said.
@@ -112,16 +178,18 @@ fn context_of(
     let options = Options {
         provider,
         name: common.name.clone(),
-        nodes: shape.and_then(|shape| shape.nodes).unwrap_or(3),
+        nodes: shape.and_then(|shape| shape.nodes),
         workers: shape.and_then(|shape| shape.workers),
         new_workers: if codespace { WORKERS_OF_CODESPACE } else { 0 },
         docker_comes: codespace,
-        namespace: shape.map_or_else(|| "default".to_owned(), |shape| shape.namespace.clone()),
+        namespace: shape.and_then(|shape| shape.place.namespace.clone()),
         mirror: common.mirror.clone(),
         registry_mirrors: common.registry_mirror.clone(),
-        ca_file: common.ca_file.clone(),
     };
-    let context = Context::new(options, pins(common)?, places, platform()?)?;
+    let invocation = flags::invocation(common, shape, flags::mode(adoption.is_some(), codespace), Some(&places));
+    let trusted = authorities(common)?;
+    let mut context = Context::new(options, pins(common)?.0, places, platform()?, trusted)?;
+    context.invocation = invocation;
     decided(&context, shape, adoption);
     Ok(context)
 }
@@ -134,35 +202,15 @@ fn decided(context: &Context, shape: Option<&Shape>, adoption: Option<Adoption>)
     }
 }
 
-/// What must be typed to name this cluster: nothing for the default one.
-fn cluster_flag(common: &Common) -> String {
-    flag_of(&common.name)
-}
-
-fn flag_of(name: &ClusterName) -> String {
-    if name.as_str() == "pgedge" { String::new() } else { format!(" --name {name}") }
-}
-
-/// Where the things of the named cluster are, and how it was adopted, if it was. From here on hints name it, too.
-fn places(common: &Common, codespace: bool) -> Result<(Places, Option<Adoption>)> {
+/// Where the things of the named cluster are, and how it was adopted, if it was.
+fn places(common: &Common) -> Result<(Places, Option<Adoption>)> {
     let places = Places::find(&common.name, common.bin_dir.clone())?;
     let adoption = Adoption::read(&places.state)?;
-    Ok(places_of(common, places, adoption, codespace))
+    Ok(places_of(places, adoption))
 }
 
-fn places_of(
-    common: &Common,
-    places: Places,
-    adoption: Option<Adoption>,
-    codespace: bool,
-) -> (Places, Option<Adoption>) {
-    let mode = match (&adoption, is_codespace(codespace)) {
-        (Some(_), _) => "--killercoda",
-        (None, true) => "--codespace",
-        (None, false) => "--local",
-    };
-    crate::failure::name_the_run(mode, cluster_flag(common));
-    let bin_was_named = common.bin_dir.is_some();
+fn places_of(places: Places, adoption: Option<Adoption>) -> (Places, Option<Adoption>) {
+    let bin_was_named = places.bin_is_shared;
     let places = match &adoption {
         Some(adoption) => places.of_adopted(adoption, bin_was_named),
         None => places,
@@ -170,15 +218,21 @@ fn places_of(
     (places, adoption)
 }
 
-fn pins(common: &Common) -> Result<Pins> {
-    common.pins.as_deref().map_or_else(Pins::built_in, Pins::from_file)
+/// The pins, and the text that they were read from.
+fn pins(common: &Common) -> Result<(Pins, String)> {
+    match common.pins.as_deref() {
+        Some(file) => Pins::with_text(file),
+        None => Ok((Pins::built_in()?, Pins::BUILT_IN.to_owned())),
+    }
+}
+
+/// What `--ca-file` names.
+fn authorities(common: &Common) -> Result<Option<Authorities>> {
+    common.ca_file.as_deref().map(Authorities::read).transpose()
 }
 
 fn platform() -> Result<Platform> {
-    Platform::current().ok_or_else(|| {
-        let here = format!("{} on {}", std::env::consts::OS, std::env::consts::ARCH);
-        Failure::new(FailureId::PlatformUnsupported, format!("nothing is pinned for {here}")).into()
-    })
+    Ok(Platform::current()?)
 }
 
 fn reporter(common: &Common) -> Arc<dyn Reporter> {
@@ -199,10 +253,22 @@ fn recorded(
     page: Option<Arc<dyn Reporter>>,
 ) -> Arc<dyn Reporter> {
     let places = &context.places;
-    let record = ui::record(&places.logs, &places.status, common.name.as_str(), command, has_lock);
-    let mut reporters = vec![reporter(common), record];
+    let name = common.name.as_str();
+    let record = record::begin(&places.logs, &places.status, name, command, has_lock, ui::say_warning);
+    if let Some(log) = &record.log {
+        ui::log_is(log);
+    }
+    let mut reporters = vec![reporter(common), record.reporter];
     reporters.extend(page);
-    ui::fan(reporters)
+    event::fan(reporters)
+}
+
+/// What cannot be written down keeps nobody from making room, and the kernel holds the lock without it.
+fn say_unwritten(lock: &RunLock) {
+    if let Some(why) = &lock.unwritten {
+        let seen = failure::of(why).map_or_else(|| why.to_string(), |found| found.seen().join("; "));
+        ui::say(&format!("another run would not be told who is at work here, but is kept out all the same: {seen}\n"));
+    }
 }
 
 /// `12 s ago`, `3 min ago`, `2 h 5 min ago`
@@ -217,8 +283,31 @@ fn ago(seconds: u64) -> String {
 /// A look must not take longer than a person, or a script that asks for it, waits.
 const PATIENCE: Duration = Duration::from_secs(9);
 
+/// How long a command waits to be told where the release is, before it does without. A busy machine answers in a second or
+/// two; one that cannot answer refuses at once.
+const GLANCE: Duration = Duration::from_secs(3);
+
 /// Looks at a step for at most [`PATIENCE`].
 async fn look(context: &Context, step: StepId) -> Result<Observation> {
-    let observation = tokio::time::timeout(PATIENCE, context.observe(step)).await;
-    observation.unwrap_or_else(|_| Ok(Observation::Waiting(format!("no answer after {} s", PATIENCE.as_secs()))))
+    match tokio::time::timeout(PATIENCE, context.observe(step)).await {
+        Ok(observation) => observation,
+        Err(_) if waits_for_docker(context, step) => Err(silent_docker().into()),
+        Err(_) => Ok(no_answer()),
+    }
+}
+
+fn no_answer() -> Observation {
+    Observation::Waiting(format!("no answer after {} s", PATIENCE.as_secs()))
+}
+
+/// Whether a look at this step begins at docker, and docker has not said a word. Where it is expected to come, that is no failure.
+fn waits_for_docker(context: &Context, step: StepId) -> bool {
+    let begins_there =
+        matches!(step, StepId::Docker | StepId::NodeImage | StepId::Cluster | StepId::Api | StepId::Images);
+    begins_there && !context.is_adopted() && !context.options.docker_comes && !context.docker.has_answered()
+}
+
+fn silent_docker() -> Failure {
+    let seen = format!("no answer after {} s", PATIENCE.as_secs());
+    Failure::new(FailureId::DockerNotRunning, "docker does not answer").evidence(seen)
 }

@@ -1,18 +1,27 @@
 //! What a step may use: the options of the run, the pins, the places on the disk, the tools.
 
+mod kubeconfig;
+
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{OnceLock, PoisonError, RwLock};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, OnceLock, PoisonError, RwLock};
 
 use anyhow::{Context as _, Result};
+use bootstrap_cluster::adoption::Fit;
+use bootstrap_cluster::kubernetes;
+use bootstrap_fetch::download::{Authorities, Fetcher, Mirror, Store, TrustedRoots};
+use bootstrap_fetch::platform::Platform;
+use bootstrap_fetch::sum::Sha256;
+use bootstrap_run::failure::Invocation;
+use bootstrap_run::matrix::Matrix;
+use bootstrap_run::step::Stage;
 use tokio::sync::watch;
 
-use crate::adoption::Fit;
-use crate::download::{Fetcher, Mirror, Store, TrustedRoots};
-use crate::matrix::Matrix;
 use crate::options::{Options, Provider};
 use crate::pins::{FilePin, NodeImagePin, Pins, Tool};
 use crate::places::Places;
-use crate::platform::Platform;
+use crate::step_id::Operator;
 use crate::tools::docker::Docker;
 use crate::tools::helm::Helm;
 use crate::tools::kind::Kind;
@@ -24,35 +33,109 @@ pub(crate) struct Context {
     pub(crate) pins: Pins,
     pub(crate) places: Places,
     pub(crate) platform: Platform,
+    /// What the run was given, for the commands of hints.
+    pub(crate) invocation: Invocation,
+    /// The certificate authorities of `--ca-file`.
+    pub(crate) authorities: Option<Authorities>,
     pub(crate) fetcher: Fetcher,
     pub(crate) docker: Docker,
+    /// The Kubernetes API in the place of the one that the kubeconfig leads to.
+    #[cfg(test)]
+    pub(crate) mocked_api: Option<kubernetes::mock::MockApi>,
     /// The proof of this run, once there is one.
     pub(crate) proof: OnceLock<Matrix>,
+    /// Whether this run has seen a moment ago that every node replicates from every other.
+    pub(crate) replicates: AtomicBool,
+    /// The slots that this run has had made anew, in words.
+    pub(crate) renewed_slots: OnceLock<Vec<String>>,
+    /// How far this run goes in an adopted cluster, if it is one that makes something there, or looks whether it could.
+    pub(crate) intent: OnceLock<Stage>,
+    /// Whether it was told which cluster that is.
+    pub(crate) is_announced: AtomicBool,
+    /// The types that this run has found gone and made anew, and what became of their objects, in words.
+    pub(crate) lost_types: Mutex<BTreeMap<Operator, String>>,
     /// What an adopted cluster has room for, once that is known. It may turn out to be less.
     fit: RwLock<Option<Fit>>,
+    /// The release as helm's record in the cluster tells it, once that was read.
+    deployed: RwLock<Option<Deployed>>,
     node_image: OnceLock<NodeImagePin>,
     /// How many Kubernetes nodes there are to be, once those that docker shows are those that this run goes on with: not
     /// so as long as those of an unfinished cluster may be removed.
     settled: watch::Sender<Option<usize>>,
+    /// The sum of the kubeconfig that kind has confirmed in this run.
+    checked: tokio::sync::Mutex<Option<Sha256>>,
+}
+
+/// Where a release is, and how many nodes it has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Deployed {
+    pub(crate) namespace: String,
+    pub(crate) nodes: u8,
 }
 
 impl Context {
-    pub(crate) fn new(options: Options, pins: Pins, places: Places, platform: Platform) -> Result<Self> {
-        let roots = TrustedRoots::load(options.ca_file.as_deref())?;
+    pub(crate) fn new(
+        options: Options,
+        pins: Pins,
+        places: Places,
+        platform: Platform,
+        authorities: Option<Authorities>,
+    ) -> Result<Self> {
+        let roots = TrustedRoots::load(authorities.as_ref())?;
         let mirror = Mirror::new(options.mirror.as_deref())?;
         let fetcher = Fetcher::new(roots, mirror, Store::new(places.cache.clone()))?;
         Ok(Self {
             options,
             pins,
             places,
+            invocation: Invocation::default(),
+            authorities,
             platform,
             fetcher,
             docker: Docker::new(),
+            #[cfg(test)]
+            mocked_api: None,
             proof: OnceLock::new(),
+            replicates: AtomicBool::new(false),
+            renewed_slots: OnceLock::new(),
+            intent: OnceLock::new(),
+            is_announced: AtomicBool::new(false),
+            lost_types: Mutex::default(),
             fit: RwLock::default(),
+            deployed: RwLock::default(),
             node_image: OnceLock::new(),
             settled: watch::Sender::new(None),
+            checked: tokio::sync::Mutex::default(),
         })
+    }
+
+    /// A client for the Kubernetes API of this run's cluster. The kubeconfig is read each time: a cluster may be made, or made
+    /// anew, in the middle of a run.
+    ///
+    /// # Errors
+    /// Those of [`kubernetes::client`] and [`Self::checked_kubeconfig`].
+    pub(crate) async fn client(&self) -> Result<kube::Client> {
+        self.client_by(async || kubernetes::client(&self.places.kubeconfig).await).await
+    }
+
+    /// As [`Context::client`], for whichever cluster answers where one was adopted: to ask what its user may do there.
+    ///
+    /// # Errors
+    /// Those of [`kubernetes::client_of_whichever`] and [`Self::checked_kubeconfig`].
+    pub(crate) async fn client_of_whichever(&self) -> Result<kube::Client> {
+        self.client_by(async || kubernetes::client_of_whichever(&self.places.kubeconfig).await).await
+    }
+
+    async fn client_by(&self, adopted: impl AsyncFnOnce() -> Result<kube::Client>) -> Result<kube::Client> {
+        let checked = if self.is_adopted() { None } else { Some(self.checked_kubeconfig().await?) };
+        #[cfg(test)]
+        if let Some(api) = &self.mocked_api {
+            return Ok(api.client());
+        }
+        match checked {
+            Some(text) => kubernetes::client_of_kind(&text, &self.places.kubeconfig).await,
+            None => adopted().await,
+        }
     }
 
     pub(crate) fn tool_file(&self, tool: Tool) -> Result<&FilePin> {
@@ -71,9 +154,26 @@ impl Context {
         self.fit.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// How many pgEdge nodes there are to be.
+    pub(crate) fn set_deployed(&self, deployed: Deployed) {
+        *self.deployed.write().unwrap_or_else(PoisonError::into_inner) = Some(deployed);
+    }
+
+    pub(crate) fn deployed(&self) -> Option<Deployed> {
+        self.deployed.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Where the release is, or is to be: as it was asked for, or where the cluster has it.
+    pub(crate) fn namespace(&self) -> String {
+        let asked = self.options.namespace.clone().or_else(|| self.deployed().map(|deployed| deployed.namespace));
+        asked.unwrap_or_else(|| Options::NAMESPACE.to_owned())
+    }
+
+    /// How many pgEdge nodes there are to be: as many as were asked for, as the cluster has, or as it has room for.
     pub(crate) fn nodes(&self) -> u8 {
-        self.fit().map_or(self.options.nodes, |fit| fit.nodes)
+        match (self.options.nodes, self.deployed()) {
+            (None, Some(deployed)) => deployed.nodes,
+            (asked, _) => self.fit().map_or(asked.unwrap_or(Options::NODES), |fit| fit.nodes),
+        }
     }
 
     /// `n1`, `n2`, …
@@ -108,8 +208,13 @@ impl Context {
         Kind::new(self.tool_path(Tool::Kind))
     }
 
-    pub(crate) fn helm(&self) -> Helm {
-        Helm::new(self.tool_path(Tool::Helm), self.places.kubeconfig.clone(), self.places.cache.join("helm"))
+    /// # Errors
+    /// Those of [`Self::checked_kubeconfig`]: helm reads the file by itself.
+    pub(crate) async fn helm(&self) -> Result<Helm> {
+        if !self.is_adopted() {
+            self.checked_kubeconfig().await?;
+        }
+        Ok(Helm::new(self.tool_path(Tool::Helm), self.places.kubeconfig.clone(), self.places.helm()))
     }
 
     /// From now on the Kubernetes nodes stay, and there are this many when all have started.

@@ -2,8 +2,9 @@
 
 use std::sync::LazyLock;
 
+use bootstrap_fetch::sum::Sha256;
+
 use crate::pins::Pins;
-use crate::sum::Sha256;
 
 /// The commit, from `build.rs`: `-changed` behind it when the sources were not those of the commit, `unknown` when nobody knows.
 const COMMIT: &str = env!("PGEDGE_BOOTSTRAP_COMMIT");

@@ -9,12 +9,13 @@ mod shelf;
 
 use std::collections::BTreeSet;
 
+use bootstrap_run::step::Stage;
 use serde::Deserialize;
 
 pub(crate) use export::export;
 pub(crate) use shelf::find;
 
-use crate::step::{Stage, StepId};
+use crate::step_id::StepId;
 
 /// A lesson, as it is written.
 #[derive(Debug, Clone, PartialEq)]

@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use bootstrap_fetch::image::ImageName;
+use bootstrap_fetch::platform::Platform;
+use bootstrap_fetch::sum::{Digest, Sha256};
+use bootstrap_run::failure::{Failure, FailureId, Ours, hint};
+use bootstrap_run::given;
 use serde::{Deserialize, Serialize};
-
-use crate::failure::{Failure, FailureId};
-use crate::image::ImageName;
-use crate::platform::Platform;
-use crate::sum::{Digest, Sha256};
 
 /// The one layout of the file that this program understands.
 const SCHEMA: u32 = 1;
@@ -133,22 +133,20 @@ impl Pins {
         Self::parse(Self::BUILT_IN).context("the built-in pins are broken")
     }
 
-    /// The pins of `--pins FILE`.
-    pub(crate) fn from_file(path: &Path) -> Result<Self> {
-        Self::with_text(path).map(|(pins, _)| pins)
-    }
-
     /// The pins of `--pins FILE`, and the text that they were read from.
     pub(crate) fn with_text(path: &Path) -> Result<(Self, String)> {
-        let invalid = |why: String| {
-            Failure::new(FailureId::PinsInvalid, format!("cannot use the pins of {}", path.display())).evidence(why)
+        let by = given::PINS.name(path);
+        let invalid = |why: &str| {
+            let what = format!("cannot use the pins of {}, which {by} names", path.display());
+            let hint = hint![format!("{by} takes a file with the layout of "), Ours::Pins];
+            Failure::new(FailureId::PinsInvalid, what).evidence(why).hint(hint)
         };
-        let text = fs_err::read_to_string(path).map_err(|error| invalid(error.to_string()))?;
-        let pins = Self::parse(&text).map_err(|error| invalid(format!("{error:#}")))?;
+        let text = given::read_text(path).map_err(|unread| unread.told(invalid))?;
+        let pins = Self::parse(&text).map_err(|error| invalid(&given::parser_words(&format!("{error:#}"))))?;
         Ok((pins, text))
     }
 
-    fn parse(text: &str) -> Result<Self> {
+    pub(crate) fn parse(text: &str) -> Result<Self> {
         let pins: Self = serde_json::from_str(text)?;
         anyhow::ensure!(pins.schema == SCHEMA, "schema {} is not the supported one, {SCHEMA}", pins.schema);
         for tool in Tool::ALL {

@@ -1,180 +1,134 @@
 //! The table of contents of the product: the steps of a run, and what each needs first. Pure data.
 
-use std::collections::BTreeSet;
+use bootstrap_engine::Row;
+use bootstrap_run::step::Stage;
 
-use crate::event::PlannedStep;
 use crate::options::Provider;
 use crate::pins::Tool;
-use crate::step::{Operator, Stage, StepId};
+use crate::step_id::{Operator, StepId};
 
-/// The steps of one run in reading order. Each stands behind everything that it needs or yields to.
-#[derive(Debug, Clone)]
-pub(crate) struct Plan {
-    steps: Vec<Step>,
+/// A plan of the product's steps.
+pub(crate) type Plan = bootstrap_engine::Plan<StepId>;
+
+fn step(id: StepId) -> Row<StepId> {
+    let (title, stage, deadline) = (id.title().to_owned(), id.stage(), id.deadline());
+    Row { id, title, stage, needs: Vec::new(), yields_to: Vec::new(), deadline }
 }
 
-/// A step of a plan.
-#[derive(Debug, Clone)]
-pub(crate) struct Step {
-    pub(crate) id: StepId,
-    /// What must hold before it makes sense to look at it.
-    pub(crate) needs: Vec<StepId>,
-    /// What it leaves the link to: it is made true when these hold. It would work beside them too, but whoever waits for
-    /// a byte waits less if fewer bytes are on their way.
-    pub(crate) yields_to: Vec<StepId>,
+/// Everything up to and including a stage.
+pub(crate) fn until(provider: Provider, last: Stage) -> Plan {
+    let mut steps = match provider {
+        Provider::Kind => whole(),
+        Provider::Adopted => whole_of_adopted(),
+    };
+    steps.retain(|step| step.id.stage() <= last);
+    Plan::of(steps)
 }
 
-impl Step {
-    fn new(id: StepId) -> Self {
-        Self { id, needs: Vec::new(), yields_to: Vec::new() }
-    }
-
-    fn needs<const N: usize>(mut self, needs: [StepId; N]) -> Self {
-        self.needs = needs.to_vec();
-        self
-    }
-
-    fn yields_to<const N: usize>(mut self, others: [StepId; N]) -> Self {
-        self.yields_to = others.to_vec();
-        self
-    }
+/// The four tools and nothing else.
+pub(crate) fn tools() -> Plan {
+    let mut steps = whole();
+    steps.retain(|step| matches!(step.id, StepId::Tool(_)));
+    Plan::of(steps)
 }
 
-impl Plan {
-    /// Everything up to and including a stage.
-    pub(crate) fn until(provider: Provider, last: Stage) -> Self {
-        let mut steps = match provider {
-            Provider::Kind => Self::whole(),
-            Provider::Adopted => Self::whole_of_adopted(),
-        };
-        steps.retain(|step| step.id.stage() <= last);
-        Self { steps }
-    }
+/// What can be had before there is a cluster. What runs in it comes later: its nodes pull that themselves.
+pub(crate) fn prefetch() -> Plan {
+    let mut steps = whole();
+    steps.retain(|step| {
+        matches!(step.id, StepId::Docker | StepId::Tool(_) | StepId::Manifest(_) | StepId::Chart | StepId::NodeImage)
+    });
+    Plan::of(steps)
+}
 
-    /// The four tools and nothing else.
-    pub(crate) fn tools() -> Self {
-        let mut steps = Self::whole();
-        steps.retain(|step| matches!(step.id, StepId::Tool(_)));
-        Self { steps }
-    }
+/// The proof alone, of what is there.
+pub(crate) fn proof() -> Plan {
+    Plan::of(vec![step(StepId::Proof)])
+}
 
-    /// What can be had before there is a cluster. What runs in it comes later: its nodes pull that themselves.
-    pub(crate) fn prefetch() -> Self {
-        let mut steps = Self::whole();
-        steps.retain(|step| {
-            matches!(
-                step.id,
-                StepId::Docker | StepId::Tool(_) | StepId::Manifest(_) | StepId::Chart | StepId::NodeImage
-            )
-        });
-        Self { steps }
-    }
+/// With docker asked before all else, for it answers at once or is not there: who has none, or another program of that
+/// name, need not wait for downloads to hear of it.
+pub(crate) fn behind_docker(plan: Plan) -> Plan {
+    plan.behind(StepId::Docker)
+}
 
-    /// The proof alone, of what is there.
-    pub(crate) fn proof() -> Self {
-        Self { steps: vec![Step::new(StepId::Proof)] }
-    }
+fn whole() -> Vec<Row<StepId>> {
+    use StepId::{Api, Chart, Cluster, Docker, Images, Manifest, NodeImage, Nodes, Proof, Release, Replication};
+    let [helm, kind, kubectl, kubectl_cnpg] =
+        [Tool::Helm, Tool::Kind, Tool::Kubectl, Tool::KubectlCnpg].map(StepId::Tool);
+    let operators = [Operator::CertManager, Operator::CloudnativePg];
+    let [cert_manager_manifest, cloudnative_pg_manifest] = operators.map(Manifest);
+    let [cert_manager, cloudnative_pg] = operators.map(StepId::Operator);
+    vec![
+        step(Docker),
+        // What the cluster waits for comes first over the link, then what the chart waits for, and last what nothing
+        // waits for. kind, the manifests and the chart are small.
+        step(kind),
+        step(cert_manager_manifest),
+        step(cloudnative_pg_manifest),
+        step(Chart),
+        step(NodeImage).needs([Docker]),
+        step(helm).yields_to([NodeImage]),
+        // The cluster needs one tool and one image, not all of them.
+        step(Cluster).needs([kind, NodeImage]),
+        // While kind sets up Kubernetes in the nodes, they pull already, and the API answers before all is ready.
+        step(Api).needs([kind, NodeImage]),
+        step(Images).needs([kind, NodeImage]),
+        step(kubectl).yields_to([NodeImage, Images]),
+        step(kubectl_cnpg).yields_to([NodeImage, Images]),
+        step(cert_manager).needs([Api, cert_manager_manifest]),
+        step(cloudnative_pg).needs([Api, cloudnative_pg_manifest]),
+        // The chart's objects pass through both webhooks.
+        step(Release).needs([Cluster, helm, Chart, cert_manager, cloudnative_pg]),
+        step(Nodes).needs([Release]),
+        step(Replication).needs([Nodes]),
+        step(Proof).needs([Replication]),
+    ]
+}
 
-    fn whole() -> Vec<Step> {
-        use StepId::{Api, Chart, Cluster, Docker, Images, Manifest, NodeImage, Nodes, Proof, Release, Replication};
-        let [helm, kind, kubectl, kubectl_cnpg] =
-            [Tool::Helm, Tool::Kind, Tool::Kubectl, Tool::KubectlCnpg].map(StepId::Tool);
-        let operators = [Operator::CertManager, Operator::CloudnativePg];
-        let [cert_manager_manifest, cloudnative_pg_manifest] = operators.map(Manifest);
-        let [cert_manager, cloudnative_pg] = operators.map(StepId::Operator);
-        let step = Step::new;
-        vec![
-            step(Docker),
-            // What the cluster waits for comes first over the link, then what the chart waits for, and last what nothing
-            // waits for. kind, the manifests and the chart are small.
-            step(kind),
-            step(cert_manager_manifest),
-            step(cloudnative_pg_manifest),
-            step(Chart),
-            step(NodeImage).needs([Docker]),
-            step(helm).yields_to([NodeImage]),
-            // The cluster needs one tool and one image, not all of them.
-            step(Cluster).needs([kind, NodeImage]),
-            // While kind sets up Kubernetes in the nodes, they pull already, and the API answers before all is ready.
-            step(Api).needs([kind, NodeImage]),
-            step(Images).needs([kind, NodeImage]),
-            step(kubectl).yields_to([NodeImage, Images]),
-            step(kubectl_cnpg).yields_to([NodeImage, Images]),
-            step(cert_manager).needs([Api, cert_manager_manifest]),
-            step(cloudnative_pg).needs([Api, cloudnative_pg_manifest]),
-            // The chart's objects pass through both webhooks.
-            step(Release).needs([Cluster, helm, Chart, cert_manager, cloudnative_pg]),
-            step(Nodes).needs([Release]),
-            step(Replication).needs([Nodes]),
-            step(Proof).needs([Replication]),
-        ]
-    }
-
-    /// The cluster is there and its container runtime is on this machine: the images can come at once, and nothing is left
-    /// to be made but what runs in the cluster. How much of pgEdge it can hold is seen when the operators have their part.
-    fn whole_of_adopted() -> Vec<Step> {
-        use StepId::{Api, Chart, Cluster, Images, Manifest, Nodes, Proof, Release, Replication, Room};
-        let [helm, kubectl, kubectl_cnpg] = [Tool::Helm, Tool::Kubectl, Tool::KubectlCnpg].map(StepId::Tool);
-        let operators = [Operator::CertManager, Operator::CloudnativePg];
-        let [cert_manager_manifest, cloudnative_pg_manifest] = operators.map(Manifest);
-        let [cert_manager, cloudnative_pg] = operators.map(StepId::Operator);
-        let step = Step::new;
-        vec![
-            step(cert_manager_manifest),
-            step(cloudnative_pg_manifest),
-            step(Chart),
-            step(Api),
-            step(Cluster).needs([Api]),
-            step(Images),
-            step(helm).yields_to([Images]),
-            step(kubectl).yields_to([Images]),
-            step(kubectl_cnpg).yields_to([Images]),
-            step(cert_manager).needs([Cluster, cert_manager_manifest]),
-            step(cloudnative_pg).needs([Cluster, cloudnative_pg_manifest]),
-            step(Room).needs([cert_manager, cloudnative_pg]),
-            step(Release).needs([helm, Chart, Images, Room]),
-            step(Nodes).needs([Release]),
-            step(Replication).needs([Nodes]),
-            step(Proof).needs([Replication]),
-        ]
-    }
-
-    pub(crate) fn steps(&self) -> impl Iterator<Item = &Step> {
-        self.steps.iter()
-    }
-
-    /// Those of some steps that are in this plan.
-    pub(crate) fn planned(&self, steps: &[StepId]) -> BTreeSet<StepId> {
-        steps.iter().copied().filter(|step| self.steps.iter().any(|planned| planned.id == *step)).collect()
-    }
-
-    /// The steps of this plan that a step yields to.
-    pub(crate) fn yields_to(&self, step: StepId) -> BTreeSet<StepId> {
-        let planned = self.steps.iter().find(|planned| planned.id == step);
-        planned.map_or_else(BTreeSet::new, |planned| self.planned(&planned.yields_to))
-    }
-
-    /// The plan as it is told to a reporter: without what belongs to a longer plan.
-    pub(crate) fn described(&self) -> Vec<PlannedStep> {
-        let described = |step: &Step| PlannedStep {
-            id: step.id,
-            title: step.id.title().to_owned(),
-            stage: step.id.stage(),
-            needs: self.planned(&step.needs).into_iter().collect(),
-            yields_to: self.planned(&step.yields_to).into_iter().collect(),
-        };
-        self.steps().map(described).collect()
-    }
-
-    #[cfg(test)]
-    pub(crate) fn of(steps: Vec<Step>) -> Self {
-        Self { steps }
-    }
+/// The cluster is there and its container runtime is on this machine: the images can come at once, and nothing is left
+/// to be made but what runs in the cluster. How much of pgEdge it can hold is seen when the operators have their part.
+fn whole_of_adopted() -> Vec<Row<StepId>> {
+    use StepId::{Api, Chart, Cluster, Images, Manifest, Nodes, Proof, Release, Replication, Room};
+    let [helm, kubectl, kubectl_cnpg] = [Tool::Helm, Tool::Kubectl, Tool::KubectlCnpg].map(StepId::Tool);
+    let operators = [Operator::CertManager, Operator::CloudnativePg];
+    let [cert_manager_manifest, cloudnative_pg_manifest] = operators.map(Manifest);
+    let [cert_manager, cloudnative_pg] = operators.map(StepId::Operator);
+    vec![
+        step(cert_manager_manifest),
+        step(cloudnative_pg_manifest),
+        step(Chart),
+        step(Api),
+        step(Cluster).needs([Api]),
+        step(Images),
+        step(helm).yields_to([Images]),
+        step(kubectl).yields_to([Images]),
+        step(kubectl_cnpg).yields_to([Images]),
+        step(cert_manager).needs([Cluster, cert_manager_manifest]),
+        step(cloudnative_pg).needs([Cluster, cloudnative_pg_manifest]),
+        step(Room).needs([cert_manager, cloudnative_pg]),
+        step(Release).needs([helm, Chart, Images, Room]),
+        step(Nodes).needs([Release]),
+        step(Replication).needs([Nodes]),
+        step(Proof).needs([Replication]),
+    ]
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::{Arc, Mutex};
+
+    use anyhow::Result;
+
     use super::*;
+    use bootstrap_engine::{Terms, World, converge};
+    use bootstrap_run::event::StepReporter;
+    use bootstrap_run::event::recorder::Recorder;
+    use bootstrap_run::failure::Invocation;
+    use bootstrap_run::step::{Observation, Step as _, StepName};
+    use bootstrap_run::stop::Stop;
 
     const PROVIDERS: [Provider; 2] = [Provider::Kind, Provider::Adopted];
 
@@ -183,7 +137,7 @@ mod tests {
         let mut all = BTreeSet::new();
         for provider in PROVIDERS {
             let mut before = BTreeSet::new();
-            for step in Plan::until(provider, Stage::Prove).steps() {
+            for step in until(provider, Stage::Prove).rows() {
                 for other in step.needs.iter().chain(&step.yields_to) {
                     assert!(before.contains(other), "{} stands before {other}", step.id);
                 }
@@ -201,9 +155,9 @@ mod tests {
             format!("{stage:<11}{step:<25}{needs:<53}{yields_to}").trim_end().to_owned() + "\n"
         };
         for provider in PROVIDERS {
-            let plan = Plan::until(provider, Stage::Prove);
+            let plan = until(provider, Stage::Prove);
             let drawn: String = plan
-                .steps()
+                .rows()
                 .map(|step| {
                     row(step.id.stage().as_str(), step.id.as_str(), &words(&step.needs), &words(&step.yields_to))
                 })
@@ -217,7 +171,7 @@ mod tests {
     #[test]
     fn no_step_needs_a_later_stage() {
         for provider in PROVIDERS {
-            for step in Plan::until(provider, Stage::Prove).steps() {
+            for step in until(provider, Stage::Prove).rows() {
                 for need in &step.needs {
                     let (own, needed) = (step.id.stage(), need.stage());
                     assert!(needed <= own, "{} of {own:?} needs {need} of {needed:?}", step.id);
@@ -228,10 +182,52 @@ mod tests {
 
     #[test]
     fn a_shorter_plan_waits_for_nothing_that_is_not_in_it() {
-        for plan in [Plan::tools(), Plan::prefetch(), Plan::until(Provider::Kind, Stage::Tools), Plan::proof()] {
-            let planned: BTreeSet<StepId> = plan.steps().map(|step| step.id).collect();
+        for plan in [tools(), prefetch(), until(Provider::Kind, Stage::Tools), proof()] {
+            let planned: BTreeSet<StepName> = plan.rows().map(|step| step.id.name()).collect();
             for step in plan.described() {
                 assert!(step.needs.iter().chain(&step.yields_to).all(|other| planned.contains(other)), "{}", step.id);
+            }
+        }
+    }
+
+    /// A world in which a step holds once it was applied, and that knows what held then.
+    #[derive(Default)]
+    struct Applied(Mutex<Vec<(StepId, Vec<StepId>)>>);
+
+    impl World for Applied {
+        type Step = StepId;
+
+        async fn observe(&self, step: StepId) -> Result<Observation> {
+            let is_applied = self.0.lock().unwrap().iter().any(|(applied, _)| *applied == step);
+            Ok(if is_applied { Observation::Done(String::new()) } else { Observation::Missing(String::new()) })
+        }
+
+        async fn apply(&self, step: StepId, _: &StepReporter) -> Result<()> {
+            let mut applied = self.0.lock().unwrap();
+            let before = applied.iter().map(|(earlier, _)| *earlier).collect();
+            applied.push((step, before));
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn no_step_is_applied_before_what_it_needs_or_yields_to_or_twice() {
+        for provider in PROVIDERS {
+            let (plan, world) = (until(provider, Stage::Prove), Arc::new(Applied::default()));
+            let terms = Terms {
+                cluster: "test".to_owned(),
+                deadline: None,
+                stop: Stop::default(),
+                invocation: Invocation::default(),
+            };
+            let outcome = converge(Arc::clone(&world), &plan, &terms, Arc::new(Recorder::default())).await;
+            assert!(outcome.errors.is_empty(), "{:?}", outcome.errors);
+            let applied = world.0.lock().unwrap();
+            assert_eq!(applied.len(), plan.rows().count());
+            for (step, before) in applied.iter() {
+                let row = plan.rows().find(|row| row.id == *step).unwrap();
+                let missing = row.needs.iter().chain(&row.yields_to).find(|other| !before.contains(other));
+                assert_eq!(missing, None, "{step} was applied too early");
             }
         }
     }

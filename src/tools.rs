@@ -3,3 +3,4 @@
 pub(crate) mod docker;
 pub(crate) mod helm;
 pub(crate) mod kind;
+pub(crate) mod program;

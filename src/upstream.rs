@@ -12,17 +12,17 @@ mod signature;
 mod sums;
 
 use anyhow::Result;
+use bootstrap_fetch::download::{Asker, Puller, Registry};
+use bootstrap_fetch::image::ImageName;
+use bootstrap_fetch::sum::{Digest, Sha256};
+use bootstrap_run::failure;
 use futures::stream::{self, Stream, StreamExt as _};
 use serde::Serialize;
 
 pub(crate) use self::newest::{Newest, Release};
 pub(crate) use self::rewrite::rewritten;
 pub(crate) use self::signature::Signature;
-use crate::download::{Asker, Puller, Registry};
-use crate::failure;
-use crate::image::ImageName;
 use crate::pins::{ImageRole, Pins, Tool};
-use crate::sum::{Digest, Sha256};
 
 /// Questions at the same time.
 const PARALLEL: usize = 4;

@@ -1,11 +1,11 @@
 //! `completions`: scripts for shells, made from the command line's own description.
 
 use anyhow::Result;
+use bootstrap_screen::ui;
 use clap::CommandFactory as _;
 
 use super::Verdict;
 use crate::cli::Cli;
-use crate::ui;
 
 pub(super) fn run(shell: clap_complete::Shell) -> Result<Verdict> {
     let mut script = Vec::new();

@@ -3,26 +3,33 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use bootstrap_run::failure::{self, Failure, FailureId};
+use bootstrap_run::lock::{RunLock, other_runs};
+use bootstrap_run::logs;
+use bootstrap_run::run_state::remove_parts_of_the_dead;
+use bootstrap_screen::ui;
 use serde_json::json;
 
 use super::Verdict;
 use crate::cli::{Down, Output};
 use crate::context::Context;
-use crate::failure::{self, Failure, FailureId};
-use crate::lock::{RunLock, other_runs};
-use crate::logs;
 use crate::pins::Tool;
-use crate::run_state::remove_parts_of_the_dead;
-use crate::steps;
-use crate::ui;
+use crate::steps::{self, Scope};
 
 pub(super) async fn run(arguments: &Down) -> Result<Verdict> {
-    let context = super::context(&arguments.common, None)?;
-    let _lock = RunLock::take(&context.places.state, "down").await?;
+    // Also an adopted cluster whose kubeconfig is no more can be forgotten.
+    let context = super::context_of(&arguments.common, None, super::places(&arguments.common)?, false)?;
+    let lock = RunLock::take(&context.places.state, "down").await?;
+    super::say_unwritten(&lock);
     if arguments.purge {
         refuse_beside_other_runs(&context)?;
     }
-    let mut removed = steps::remains_of_cluster(&context).await?;
+    let scope = if arguments.take_over { Scope::Others } else { Scope::Own };
+    let remains = steps::remains_of_cluster(&context, scope).await?;
+    if let Some(shown) = remains.shown().filter(|_| !arguments.yes) {
+        return Err(shown.into());
+    }
+    let mut removed = remains.words.clone();
     let mut tools = Vec::new();
     if arguments.purge {
         for tool in Tool::ALL {
@@ -49,25 +56,34 @@ pub(super) async fn run(arguments: &Down) -> Result<Verdict> {
         }
     }
     if arguments.common.output == Output::Text && !arguments.common.quiet {
+        if let Some(beside) = &remains.beside {
+            ui::say(&format!("{beside}\n"));
+        }
+        if let Some(lost) = &remains.lost {
+            ui::say_paragraph(&format!("the cluster {cluster:?} is gone already: {lost}"));
+        }
         for what in &removed {
             ui::say(&format!("removing {what}\n"));
         }
     }
-    steps::remove_cluster(&context).await?;
+    steps::remove_cluster(&context, &remains).await?;
+    let places = &context.places;
+    let mut stays = Stays::default();
+    stays.unless(failure::ignore_missing(fs_err::remove_dir_all(&places.state)));
     // Whoever asks for the last run must not be told of a cluster that is no more.
-    failure::ignore_missing(fs_err::remove_file(&context.places.status))?;
-    remove_parts_of_the_dead(&context.places.status);
+    stays.unless(failure::ignore_missing(fs_err::remove_file(&places.status)));
+    remove_parts_of_the_dead(&places.status);
     for tool in tools {
-        fs_err::remove_file(tool).map_err(failure::from_io)?;
-    }
-    if arguments.purge && context.places.cache.exists() {
-        fs_err::remove_dir_all(&context.places.cache).map_err(failure::from_io)?;
+        stays.unless(failure::ignore_missing(fs_err::remove_file(tool)));
     }
     if arguments.purge {
-        logs::remove_all_but(0, &context.places.logs, cluster)?;
+        stays.unless(failure::ignore_missing(fs_err::remove_dir_all(&places.cache)));
+        stays.unless(failure::ignore_missing(fs_err::remove_file(&places.bin_memory)));
+        stays.unless(logs::remove_all_but(0, &places.logs, cluster).map(drop));
         // It holds the logs of other clusters, too, and then it stays.
-        let _ = fs_err::remove_dir(&context.places.logs);
+        let _ = fs_err::remove_dir(&places.logs);
     }
+    stays.told()?;
     match arguments.common.output {
         Output::Json => ui::print(&format!("{}\n", json!({"schema": 1, "removed": removed})))?,
         Output::Text if arguments.common.quiet => {}
@@ -80,6 +96,29 @@ pub(super) async fn run(arguments: &Down) -> Result<Verdict> {
         ),
     }
     Ok(Verdict::Good)
+}
+
+/// What could not be removed: it keeps nothing else from going, for what goes makes room.
+#[derive(Default)]
+struct Stays(Vec<anyhow::Error>);
+
+impl Stays {
+    fn unless(&mut self, removed: Result<()>) {
+        self.0.extend(removed.err());
+    }
+
+    /// # Errors
+    /// The first of them, with the words of the others.
+    fn told(self) -> Result<()> {
+        let mut errors = self.0.into_iter();
+        let Some(first) = errors.next() else { return Ok(()) };
+        let Some(failure) = failure::of(&first).cloned() else { return Err(first) };
+        let words = |error: anyhow::Error| match failure::of(&error) {
+            Some(other) => other.seen().join("\n"),
+            None => format!("{error:#}"),
+        };
+        Err(errors.map(words).fold(failure, Failure::evidence).into())
+    }
 }
 
 /// All clusters share the downloads, and most of them the tools.

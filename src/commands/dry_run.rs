@@ -1,53 +1,93 @@
 //! `up --dry-run`: the plan, and what of it holds already. Changes nothing.
 
+use std::time::Duration;
+
 use anyhow::Result;
-use serde::Serialize;
+use bootstrap_engine as engine;
+use bootstrap_run::duration::in_words;
+use bootstrap_run::event::Adopted;
+use bootstrap_run::failure::{Failure, FailureId, first_cause};
+use bootstrap_run::lock;
+use bootstrap_run::step::Stage;
+use bootstrap_screen::ui;
+use serde::{Serialize, Serializer};
 
 use super::Verdict;
 use super::finding::Finding;
 use crate::cli::Output;
 use crate::context::Context;
-use crate::options::in_words;
-use crate::plan::{Plan, Step};
-use crate::step::{Stage, StepId};
-use crate::ui;
+use crate::plan::Plan;
+use crate::step_id::StepId;
 
 /// A step of the plan and what a look at it found.
 #[derive(Debug, Serialize)]
 struct Row {
     id: StepId,
-    title: &'static str,
+    title: String,
     stage: Stage,
     needs: Vec<StepId>,
     yields_to: Vec<StepId>,
     /// The longest that making it true may take.
-    deadline_seconds: u64,
+    #[serde(rename = "deadline_seconds", serialize_with = "seconds")]
+    deadline: Duration,
     #[serde(flatten)]
     finding: Finding,
 }
 
-pub(super) async fn run(context: &Context, plan: &Plan, output: Output) -> Result<Verdict> {
-    let looks = plan.steps().map(|step| look(context, plan, step));
-    let rows: Vec<Row> = futures::future::try_join_all(looks).await?;
-    match output {
-        Output::Json => {
-            let document = serde_json::json!({"schema": 1, "cluster": context.options.name.as_str(), "steps": rows});
-            ui::print(&format!("{document}\n"))?;
-        }
-        Output::Text => ui::print(&tree(&rows))?,
-    }
-    Ok(Verdict::Good)
+/// Gives a look up after its deadline, if it has one.
+///
+/// # Errors
+/// [`FailureId::RunDeadline`], and those of the look.
+pub(super) async fn within(deadline: Option<Duration>, look: impl Future<Output = Result<Verdict>>) -> Result<Verdict> {
+    let Some(deadline) = deadline else { return look.await };
+    tokio::time::timeout(deadline, look).await.unwrap_or_else(|_| {
+        let what = format!("the look's deadline of {} has passed", in_words(deadline));
+        let hint = "running this again looks anew; give a longer --deadline, or none";
+        Err(Failure::new(FailureId::RunDeadline, what).hint(hint).into())
+    })
 }
 
-async fn look(context: &Context, plan: &Plan, step: &Step) -> Result<Row> {
+/// Bad if a look failed: what is only to do is no failure. `adopted`: the cluster, if it is one that was there before and is known.
+pub(super) async fn run(context: &Context, plan: &Plan, adopted: Option<Adopted>, output: Output) -> Result<Verdict> {
+    let looks = plan.rows().map(|row| look(context, plan, row));
+    let rows: Vec<Row> = futures::future::try_join_all(looks).await?;
+    let in_progress = lock::holder(&context.places.state);
+    let failure = first_cause(rows.iter().filter_map(|row| row.finding.failure()));
+    let good = failure.is_none();
+    match output {
+        Output::Json => {
+            let cluster = context.options.name.as_str();
+            let document = serde_json::json!({
+                "schema": 1, "cluster": cluster, "ok": good, "failure": failure, "in_progress": in_progress,
+                "adopted": adopted, "steps": rows,
+            });
+            ui::print(&format!("{document}\n"))?;
+        }
+        Output::Text => {
+            ui::print(&tree(&rows))?;
+            if let Some(holder) = in_progress {
+                ui::say_paragraph(&format!(
+                    "another run is at work on this cluster: {holder}. This look may be old by now."
+                ));
+            }
+        }
+    }
+    Ok(if good { Verdict::Good } else { Verdict::Bad })
+}
+
+fn seconds<S: Serializer>(length: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(length.as_secs())
+}
+
+async fn look(context: &Context, plan: &Plan, row: &engine::Row<StepId>) -> Result<Row> {
     Ok(Row {
-        id: step.id,
-        title: step.id.title(),
-        stage: step.id.stage(),
-        needs: plan.planned(&step.needs).into_iter().collect(),
-        yields_to: plan.planned(&step.yields_to).into_iter().collect(),
-        deadline_seconds: step.id.deadline().as_secs(),
-        finding: Finding::of(context, step.id).await?,
+        id: row.id,
+        title: row.title.clone(),
+        stage: row.stage,
+        needs: plan.planned(&row.needs).into_iter().collect(),
+        yields_to: plan.planned(&row.yields_to).into_iter().collect(),
+        deadline: row.deadline,
+        finding: Finding::of(context, row.id).await?.of_a_run(context),
     })
 }
 
@@ -75,7 +115,20 @@ fn tree(rows: &[Row]) -> String {
         1 => format!("\n1 of {} steps is to do; nothing was changed\n", rows.len()),
         _ => format!("\n{to_do} of {} steps are to do; nothing was changed\n", rows.len()),
     });
-    text
+    text + &advice(rows)
+}
+
+/// What to do about the looks that failed: each hint once, with the steps that it is for.
+fn advice(rows: &[Row]) -> String {
+    let mut hints: Vec<(&str, Vec<&str>)> = Vec::new();
+    for row in rows {
+        let Some(hint) = row.finding.hint() else { continue };
+        match hints.iter_mut().find(|(known, _)| *known == hint) {
+            Some((_, steps)) => steps.push(row.id.as_str()),
+            None => hints.push((hint, vec![row.id.as_str()])),
+        }
+    }
+    hints.iter().map(|(hint, steps)| format!("hint for {}: {hint}\n", steps.join(", "))).collect()
 }
 
 fn line(row: &Row) -> String {
@@ -92,7 +145,7 @@ fn line(row: &Row) -> String {
     if !row.yields_to.is_empty() {
         order.push(format!("yields to {}", words(&row.yields_to)));
     }
-    order.push(format!("at most {}", in_words(row.id.deadline())));
+    order.push(format!("at most {}", in_words(row.deadline)));
     let mark = if finding.failed() { "✗" } else { "·" };
     format!("{mark} {id:<24} {seen} ({})", order.join("; "))
 }

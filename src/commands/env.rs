@@ -1,32 +1,75 @@
-//! `env`: the environment in which the tools reach the cluster, for a shell to evaluate.
+//! `env`: the environment in which the tools reach the cluster and its release, for a shell to evaluate.
 
 use anyhow::Result;
+use bootstrap_run::failure::{self, FailureId, Ours};
+use bootstrap_run::given::quoted;
+use bootstrap_screen::ui;
 
-use super::Verdict;
-use crate::cli::{Common, Output};
-use crate::ui;
+use super::{Verdict, namespaced};
+use crate::cli::{Env, Output, Shape};
+use crate::context::Context;
+use crate::steps;
 
-pub(super) fn run(common: &Common) -> Result<Verdict> {
-    let (places, _) = super::places(common, false)?;
-    let chart = crate::steps::chart_folder(&super::pins(common)?.chart, &places);
-    let [kubeconfig, bin, chart] = [&places.kubeconfig, &places.bin, &chart].map(|path| path.display().to_string());
+pub(super) async fn run(arguments: &Env) -> Result<Verdict> {
+    let common = &arguments.common;
+    let shape = Shape { nodes: None, workers: None, place: arguments.place.clone() };
+    let context = super::context(common, Some(&shape))?;
+    refuse_anothers(&context).await?;
+    lead_home(&context, common.quiet).await?;
+    super::locate(&context).await?;
+    let places = &context.places;
+    let chart = steps::chart_folder(&context.pins.chart, places);
+    let kubeconfig = namespaced::kubeconfig(&context)?.to_string_lossy().into_owned();
+    let [bin, chart] = [&places.bin, &chart].map(|path| path.display().to_string());
     match common.output {
         Output::Json => {
-            ui::print(&format!(
-                "{}\n",
-                serde_json::json!({
-                    "schema": 1, "KUBECONFIG": kubeconfig, "PGEDGE_CHART": chart, "bin": bin
-                })
-            ))?;
+            let document = serde_json::json!({
+                "schema": 1, "KUBECONFIG": kubeconfig, "PGEDGE_CHART": chart, "bin": bin,
+                "namespace": context.namespace(),
+            });
+            ui::print(&format!("{document}\n"))?;
         }
         Output::Text => {
             let lines = format!("export KUBECONFIG={}\nexport PGEDGE_CHART={}\n", quoted(&kubeconfig), quoted(&chart));
             ui::print(&format!("{lines}export PATH={}:\"$PATH\"\n", quoted(&bin)))?;
         }
     }
+    // The tools are of use without one, so this is no failure.
+    if !places.kubeconfig.exists() && !common.quiet {
+        let (name, up) = (common.name.as_str(), context.invocation.line(Ours::Up));
+        ui::say(&format!("there is no kubeconfig of cluster {name:?} yet: `{up}` makes it\n"));
+    }
     Ok(Verdict::Good)
 }
 
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
+/// The tools are of use without a cluster, and where docker is away; not where they would be taken for another's cluster.
+///
+/// # Errors
+/// [`FailureId::ClusterForeign`].
+async fn refuse_anothers(context: &Context) -> Result<()> {
+    let asked = tokio::time::timeout(super::GLANCE, steps::cause_in_docker(context)).await;
+    match asked {
+        Ok(Ok(Some(found))) if found.id() == FailureId::ClusterForeign => Err(found.into()),
+        _ => Ok(()),
+    }
+}
+
+/// A kubeconfig that leads elsewhere is handed to nobody. Where nobody can tell, as while docker starts, a shell gets the tools all
+/// the same.
+async fn lead_home(context: &Context, quiet: bool) -> Result<()> {
+    let why = match tokio::time::timeout(super::GLANCE, super::lead_home(context)).await {
+        Ok(Ok(())) => return Ok(()),
+        Ok(Err(error)) => match failure::of(&error) {
+            Some(found) if ![FailureId::ClusterChanged, FailureId::ClusterForeign].contains(&found.id()) => {
+                found.to_string()
+            }
+            _ => return Err(error),
+        },
+        Err(_) => format!("no answer within {} s", super::GLANCE.as_secs()),
+    };
+    if !quiet && context.places.kubeconfig.exists() {
+        let place = context.places.kubeconfig.display();
+        ui::say_paragraph(&format!("whether the kubeconfig {place} leads to the cluster is not known: {why}"));
+    }
+    Ok(())
 }

@@ -1,21 +1,47 @@
 //! What a look at a step finds, in the form in which `verify` and `up --dry-run` tell it.
 
 use anyhow::Result;
+use bootstrap_run::failure::{self, Failure, FailureId, Invocation, Layer, Report};
+use bootstrap_run::step::Observation;
 use serde::Serialize;
 
 use crate::context::Context;
-use crate::failure;
-use crate::step::{Observation, StepId};
+use crate::step_id::StepId;
+use crate::steps;
+
+/// The word of what is not there at all.
+const MISSING: &str = "missing";
 
 /// What was found of one step.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
+#[serde(into = "Told")]
 pub(super) struct Finding {
     /// `done`, `missing`, `wrong`, `waiting`, or `failed` where the look itself found an expected failure.
     state: &'static str,
     detail: String,
-    /// The failure's id and what to do about it.
-    failure: Option<&'static str>,
+    failure: Option<Report>,
+}
+
+/// A finding in JSON, as a part of an object that may have an `id` of its own.
+#[derive(Debug, Serialize)]
+struct Told {
+    state: &'static str,
+    detail: String,
+    /// The id of the failure.
+    failure: Option<String>,
+    layer: Option<Layer>,
+    summary: Option<String>,
+    evidence: Option<Vec<String>>,
     hint: Option<String>,
+}
+
+impl From<Finding> for Told {
+    fn from(Finding { state, detail, failure }: Finding) -> Self {
+        let told = Self { state, detail, failure: None, layer: None, summary: None, evidence: None, hint: None };
+        let Some(Report { id, layer, summary, evidence, hint }) = failure else { return told };
+        let (failure, layer) = (Some(id), Some(layer));
+        Self { failure, layer, summary: Some(summary), evidence: Some(evidence), hint: Some(hint), ..told }
+    }
 }
 
 impl Finding {
@@ -24,21 +50,66 @@ impl Finding {
     /// # Errors
     /// What is not an expected failure.
     pub(super) async fn of(context: &Context, step: StepId) -> Result<Self> {
-        Self::from_look(super::look(context, step).await)
+        let finding = Self::from_look(super::look(context, step).await, &context.invocation)?;
+        // What docker shows of the cluster is the cause of what is seen in it.
+        if !finding.holds() && !finding.failed_by(FailureId::DockerNotRunning) && is_in_docker(step) {
+            let cause = tokio::time::timeout(super::PATIENCE, steps::cause_in_docker(context)).await;
+            let silent = || Ok((!context.places.kubeconfig.exists()).then(super::silent_docker));
+            if let Some(cause) = cause.unwrap_or_else(|_| silent())? {
+                return Ok(Self::failed_with(&cause, &context.invocation));
+            }
+        }
+        if step != StepId::Replication || finding.holds() || finding.failed() || finding.is_missing() {
+            return Ok(finding);
+        }
+        // Of nodes that do not replicate, the servers know more than their state.
+        let asked = tokio::time::timeout(super::PATIENCE, steps::replication_failure(context)).await;
+        Ok(match asked {
+            Ok(Ok(Some(found))) => finding.with(&found, &context.invocation),
+            // What cannot be asked now was looked at a moment ago.
+            Ok(Ok(None) | Err(_)) | Err(_) => finding,
+        })
+    }
+
+    /// The same state, with what a failure says of it.
+    fn with(self, found: &Failure, run: &Invocation) -> Self {
+        let detail = found.seen().first().cloned().unwrap_or(self.detail);
+        Self { detail, failure: Some(Report::of_failure(found, run)), ..self }
+    }
+
+    /// A look that found this.
+    pub(super) fn failed_with(found: &Failure, run: &Invocation) -> Self {
+        let seen = found.seen().first().map(|seen| format!(": {seen}")).unwrap_or_default();
+        let detail = format!("{}{seen}", found.summary());
+        Self { state: "failed", detail, failure: Some(Report::of_failure(found, run)) }
+    }
+
+    /// As a run finds it that would bring a halted cluster back, and write the kubeconfig of one of ours anew: that is to do, and no
+    /// failure.
+    pub(super) fn of_a_run(self, context: &Context) -> Self {
+        let is = |id: FailureId| self.failure.as_ref().is_some_and(|failure| failure.is(id));
+        let astray = [FailureId::ClusterChanged, FailureId::KubeconfigInvalid].into_iter().any(is);
+        if !is(FailureId::ClusterNotReady) && (context.is_adopted() || !astray) {
+            return self;
+        }
+        Self { state: "wrong", failure: None, ..self }
+    }
+
+    /// What is not there: nobody has failed.
+    pub(super) fn missing(detail: &str) -> Self {
+        Self { state: MISSING, detail: detail.to_owned(), failure: None }
     }
 
     /// # Errors
     /// What is not an expected failure.
-    pub(super) fn from_look(look: Result<Observation>) -> Result<Self> {
+    pub(super) fn from_look(look: Result<Observation>, run: &Invocation) -> Result<Self> {
         match look {
-            Ok(seen) => Ok(Self { state: seen.word(), detail: seen.detail().to_owned(), failure: None, hint: None }),
+            Ok(seen) => {
+                let (state, detail) = (seen.word(), seen.detail().to_owned());
+                Ok(Self { state, detail, failure: None })
+            }
             Err(error) => match failure::of(&error) {
-                Some(found) => {
-                    let seen = found.seen().first().map(|seen| format!(": {seen}")).unwrap_or_default();
-                    let detail = format!("{}{seen}", found.summary());
-                    let (id, hint) = (found.id().as_str(), found.advice());
-                    Ok(Self { state: "failed", detail, failure: Some(id), hint: Some(hint) })
-                }
+                Some(found) => Ok(Self::failed_with(found, run)),
                 None => Err(error),
             },
         }
@@ -52,6 +123,19 @@ impl Finding {
         self.failure.is_some()
     }
 
+    /// Whether it is this failure that was found.
+    pub(super) fn failed_by(&self, id: FailureId) -> bool {
+        self.failure.as_ref().is_some_and(|found| found.is(id))
+    }
+
+    pub(super) fn is_missing(&self) -> bool {
+        self.state == MISSING
+    }
+
+    pub(super) fn failure(&self) -> Option<&Report> {
+        self.failure.as_ref()
+    }
+
     pub(super) fn state(&self) -> &'static str {
         self.state
     }
@@ -61,6 +145,21 @@ impl Finding {
     }
 
     pub(super) fn hint(&self) -> Option<&str> {
-        self.hint.as_deref()
+        self.failure.as_ref().map(|failure| failure.hint.as_str()).filter(|hint| !hint.is_empty())
     }
+}
+
+/// Whether a step is about the cluster, or about what is in it and says that there is none where there is no kubeconfig: docker may know
+/// better, or may not be able to tell.
+fn is_in_docker(step: StepId) -> bool {
+    matches!(
+        step,
+        StepId::Cluster
+            | StepId::Api
+            | StepId::Images
+            | StepId::Operator(_)
+            | StepId::Release
+            | StepId::Nodes
+            | StepId::Replication
+    )
 }

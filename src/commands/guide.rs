@@ -8,15 +8,17 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use bootstrap_run::failure::{Failure, FailureId};
+use bootstrap_run::process::{Command, Input};
+use bootstrap_screen::ui;
 
 use self::place::Place;
-use super::{Verdict, lesson_check};
+use super::{Verdict, lesson_check, namespaced};
 use crate::cli::Guide;
 use crate::context::Context;
-use crate::failure::{Failure, FailureId};
 use crate::lesson::{Content, Delivery, Lesson, LessonStep};
-use crate::process::{Command, Input};
-use crate::{steps, ui};
+use crate::options::Options;
+use crate::steps;
 
 /// A command that takes longer than any of a lesson should is stopped.
 const COMMAND: Duration = Duration::from_secs(20 * 60);
@@ -27,11 +29,15 @@ pub(super) async fn run(arguments: &Guide) -> Result<Verdict> {
         let what = "a guide needs a terminal: somebody who reads, and answers";
         return Err(Failure::new(FailureId::TerminalMissing, what).into());
     }
-    let context = super::context(&arguments.common, Some(&arguments.shape))?;
+    let context = super::own_context(&arguments.common, Some(&arguments.shape)).await?;
     prepared::check(&context, lesson).await?;
+    if steps::ensure_namespace(&context).await? {
+        ui::say(&format!("made the namespace {}, for the lesson's helm does not\n", context.namespace()));
+    }
     let file = Place::file(&context.places.state, &lesson.id);
     let place = if arguments.restart { None } else { Place::read(&file, lesson) };
-    let flag = super::cluster_flag(&arguments.common);
+    let run = &context.invocation;
+    let again = format!("pgedge-bootstrap guide {}{}{}{}", lesson.id, run.cluster, run.numbers, run.namespace);
     let mut guide = Playing { context: &context, lesson, file: &file, asks: !arguments.yes, place: Place::default() };
     match place {
         Some(place) => {
@@ -44,10 +50,10 @@ pub(super) async fn run(arguments: &Guide) -> Result<Verdict> {
     if guide.play().await? {
         Place::forget(&file)?;
         ui::say_title(&lesson.finish.title);
-        lesson.finish.contents(Delivery::Guide).for_each(ui::say_content);
+        lesson.finish.contents(Delivery::Guide).for_each(say);
     } else {
         let left = &lesson.steps[guide.place.step].page.title;
-        ui::say(&format!("\nleft at {left:?}; `pgedge-bootstrap guide {}{flag}` goes on there\n", lesson.id));
+        ui::say(&format!("\nleft at {left:?}; `{again}` goes on there\n"));
     }
     Ok(Verdict::Good)
 }
@@ -81,7 +87,7 @@ struct Playing<'a> {
 impl Playing<'_> {
     fn introduce(&self) {
         ui::say_title(&self.lesson.title);
-        self.lesson.introduction.contents(Delivery::Guide).for_each(ui::say_content);
+        self.lesson.introduction.contents(Delivery::Guide).for_each(say);
         let minutes = self.lesson.minutes;
         ui::say(&format!(
             "  About {minutes} minutes. The commands run in this directory, against the cluster {:?}.\n",
@@ -108,15 +114,30 @@ impl Playing<'_> {
         let contents: Vec<&Content> = step.page.contents(Delivery::Guide).collect();
         // The pieces before the place were read and done before.
         for (index, content) in contents.iter().enumerate().skip(self.place.done) {
-            ui::say_content(content);
-            let Content::Run(command) = content else { continue };
-            match self.command(command).await? {
+            let Content::Run(command) = content else {
+                say(content);
+                continue;
+            };
+            let Some(command) = self.fitting(command) else { continue };
+            ui::say_command(&command);
+            match self.command(&command).await? {
                 Next::On => self.place.done = index + 1,
                 other => return Ok(other),
             }
             self.place.write(self.file, self.lesson)?;
         }
         self.check(step).await
+    }
+
+    /// A command without the lines about nodes that this cluster does not have; `None` if nothing is left of it. The lesson
+    /// is written for three.
+    fn fitting(&self, command: &str) -> Option<String> {
+        let left = without_missing_nodes(command, self.context.nodes());
+        if left.is_empty() {
+            ui::say("  (left out: this cluster has no such node)\n");
+            return None;
+        }
+        Some(left)
     }
 
     /// Runs a command when it is wished, again as long as it fails and that is wished.
@@ -129,6 +150,7 @@ impl Playing<'_> {
                 Wish::Quit => return Ok(Next::Quit),
                 Wish::Go => {}
             }
+            super::lead_home(self.context).await?;
             let ended = self.shell(command)?.attended(if self.asks { Input::Person } else { Input::Nobody }).await?;
             if ended.success() {
                 ui::say("\n");
@@ -155,9 +177,12 @@ impl Playing<'_> {
         Ok(Command::new("sh", COMMAND)
             .args(["-c", command])
             .env("PATH", path)
-            .env("KUBECONFIG", &places.kubeconfig)
+            .env("KUBECONFIG", namespaced::kubeconfig(self.context)?)
             .env("PGEDGE_CHART", steps::chart_folder(&self.context.pins.chart, places))
-            .env("PGEDGE_BOOTSTRAP_NAME", self.context.options.name.as_str()))
+            // The lesson's own calls of this program are about the same, also before there is a release.
+            .env("PGEDGE_BOOTSTRAP_NAME", self.context.options.name.as_str())
+            .env("PGEDGE_BOOTSTRAP_NODES", self.context.nodes().to_string())
+            .env("PGEDGE_BOOTSTRAP_NAMESPACE", self.context.namespace()))
     }
 
     /// Looks whether the step has made true what it was to, again as long as that is wished.
@@ -219,5 +244,35 @@ impl Playing<'_> {
                 other => ui::say(&format!("  {other:?} means nothing here\n")),
             }
         }
+    }
+}
+
+fn without_missing_nodes(command: &str, nodes: u8) -> String {
+    let missing = |line: &str| (nodes + 1..=9).any(|number| line.contains(&Options::cluster_of(&format!("n{number}"))));
+    if !command.lines().any(missing) {
+        return command.to_owned();
+    }
+    command.lines().filter(|line| !missing(line)).collect::<Vec<_>>().join("\n")
+}
+
+/// Shows a piece of the lesson.
+fn say(content: &Content) {
+    match content {
+        Content::Prose(markdown) => ui::say_prose(markdown),
+        Content::Run(command) => ui::say_command(command),
+        Content::Show { text, .. } | Content::Output(text) => ui::say_verbatim(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_about_a_node_that_is_not_there_is_left_out() {
+        let command = "kubectl cnpg status pgedge-n2\nkubectl cnpg status pgedge-n3\n";
+        assert_eq!(without_missing_nodes(command, 3), command);
+        assert_eq!(without_missing_nodes(command, 2), "kubectl cnpg status pgedge-n2");
+        assert_eq!(without_missing_nodes("kubectl cnpg psql pgedge-n3 -- app\n", 2), "");
     }
 }

@@ -1,9 +1,8 @@
 //! What `status` says of the run that goes on, or of the last one.
 
+use bootstrap_run::run_state::{Liveness, Phase, RunState, StepPhase, liveness};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-
-use crate::run_state::{Liveness, Phase, RunState, StepPhase, liveness};
 
 pub(super) struct LastRun {
     run: RunState,
@@ -40,7 +39,7 @@ impl LastRun {
             "killed" => format!("killed: {name} is gone, last heard {ago}, at: {at}"),
             "silent" => format!("silent: {name} is stopped or hangs, last heard {ago}, at: {at}"),
             word => match &run.failure {
-                Some(failure) => format!("{word} {ago}: {} ({})", failure.summary, failure.id),
+                Some(failure) => format!("{word} {ago}: {} ({})", failure.report.summary, failure.report.id),
                 None => format!("{word} {ago}: {name}"),
             },
         };

@@ -1,15 +1,19 @@
 //! The checks of a step of a lesson: whether the world is as it is when the step was done.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
+use bootstrap_cluster::sql::Role;
+use bootstrap_run::failure;
+use bootstrap_run::given::{self, Unread, parser_words as words};
+use bootstrap_run::step::Observation;
+use bootstrap_run::stop::Interrupted;
 
 use super::finding::Finding;
 use crate::context::Context;
 use crate::lesson::{Check, LessonStep, Query};
-use crate::sql::Role;
-use crate::step::Observation;
-use crate::{failure, steps};
+use crate::steps;
 
 /// What a look at one check found.
 #[derive(Debug)]
@@ -42,28 +46,31 @@ fn fact(check: &Check) -> String {
 async fn look(context: &Context, check: &Check) -> Result<Finding> {
     match check {
         Check::Holds(step) => Finding::of(context, *step).await,
-        Check::File(name) => Finding::from_look(file(name)),
+        Check::File(name) => Finding::from_look(file(name), &context.invocation),
         Check::Query(query) => {
             let look = tokio::time::timeout(super::PATIENCE, ask(context, query)).await;
             let late = || Ok(Observation::Waiting(format!("no answer after {} s", super::PATIENCE.as_secs())));
-            Finding::from_look(look.unwrap_or_else(|_| late()))
+            Finding::from_look(look.unwrap_or_else(|_| late()), &context.invocation)
         }
     }
 }
 
 /// In the current directory, where the lesson's commands are run.
 fn file(name: &str) -> Result<Observation> {
-    let text = match fs_err::read_to_string(name) {
+    if fs_err::symlink_metadata(name).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+        return Ok(Observation::Missing(format!("there is no {name} in this directory")));
+    }
+    let text = match given::read_text(Path::new(name)) {
         Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Ok(Observation::Missing(format!("there is no {name} in this directory")));
-        }
-        Err(error) => return Err(failure::from_io(error)),
+        Err(Unread::Because(why)) => return Ok(Observation::Wrong(format!("{name} cannot be read: {why}"))),
+        Err(Unread::Stopped) => return Err(Interrupted.into()),
     };
     Ok(match serde_saphyr::from_str::<serde_json::Value>(&text) {
         Ok(serde_json::Value::Object(_)) => Observation::Done(name.to_owned()),
         Ok(_) => Observation::Wrong(format!("{name} has no fields")),
-        Err(error) => Observation::Wrong(format!("{name} is not YAML: {}", error.without_snippet())),
+        Err(error) => {
+            Observation::Wrong(format!("{name} is not YAML: {}", words(&error.without_snippet().to_string())))
+        }
     })
 }
 

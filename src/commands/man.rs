@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use bootstrap_run::file;
+use bootstrap_screen::ui;
 use clap::CommandFactory as _;
 use clap_mangen::Man;
 
 use super::Verdict;
 use crate::cli::Cli;
-use crate::{file, ui};
 
 pub(super) fn run(to: &Path) -> Result<Verdict> {
     let mut program = Cli::command().disable_help_subcommand(true);

@@ -4,25 +4,26 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
+use bootstrap_fetch::download::{Asker, Mirror, Registry, TrustedRoots};
+use bootstrap_run::failure::{Failure, FailureId};
+use bootstrap_run::{file, given};
+use bootstrap_screen::ui;
 use futures::StreamExt as _;
 use serde_json::json;
 
 use super::Verdict;
 use crate::cli::{Check, Common, Output};
-use crate::download::{Asker, Mirror, Registry, TrustedRoots};
-use crate::pins::Pins;
 use crate::upstream::{self, Finding, Newest, Signature, Upstream, Verdict as Standing};
-use crate::{file, ui};
 
 /// The version of the JSON form.
 const SCHEMA: u32 = 1;
 
 pub(super) async fn check(arguments: &Check) -> Result<Verdict> {
     let common = &arguments.common;
-    let (pins, text) = match common.pins.as_deref() {
-        Some(file) => Pins::with_text(file)?,
-        None => (Pins::built_in()?, Pins::BUILT_IN.to_owned()),
-    };
+    if let Some(path) = arguments.write.as_deref() {
+        refuse_as_place(path)?;
+    }
+    let (pins, text) = super::pins(common)?;
     let upstream = upstream_of(common, arguments.download)?;
     let is_text = common.output == Output::Text;
     let mut findings = Vec::new();
@@ -54,10 +55,19 @@ pub(super) async fn check(arguments: &Check) -> Result<Verdict> {
 }
 
 fn upstream_of(common: &Common, download: bool) -> Result<Upstream> {
-    let roots = TrustedRoots::load(common.ca_file.as_deref())?;
+    let roots = TrustedRoots::load(super::authorities(common)?.as_ref())?;
     let asker = Asker::new(&roots, Mirror::new(common.mirror.as_deref())?)?;
     let registry = Registry::new(asker.clone(), common.registry_mirror.clone());
     Ok(Upstream { asker, registry, download })
+}
+
+/// Better said before upstream is asked than after it.
+fn refuse_as_place(path: &Path) -> Result<()> {
+    given::refuse_as_place(path).map_err(|why| {
+        let what = format!("the pins cannot be written to {}", path.display());
+        let failure = Failure::new(FailureId::DirectoryNotWritable, what).evidence(why);
+        failure.hint("--write needs the name of a file, which may be there already").into()
+    })
 }
 
 /// What became of `--write`.

@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use anyhow::Result;
+use bootstrap_run::stop::Stop;
 
 use super::Verdict;
 use super::run::Run;
 use crate::cli::Prefetch;
-use crate::plan::Plan;
-use crate::stop::Stop;
+use crate::plan;
 
 pub(super) async fn run(arguments: &Prefetch, stop: &Stop) -> Result<Verdict> {
     let common = &arguments.common;
-    let context = super::context_of(common, None, super::places(common, arguments.codespace)?, arguments.codespace)?;
+    let context = super::context_of(common, None, super::places(common)?, arguments.codespace)?;
     let context = Arc::new(context);
     let reporter = super::recorded(&context, common, "prefetch", false, None);
-    Run { context: &context, plan: Plan::prefetch(), deadline: None, reporter, stop }.verdict().await
+    let plan = plan::prefetch();
+    let plan = if context.options.docker_comes { plan } else { plan::behind_docker(plan) };
+    Ok(Run { context: &context, plan, deadline: None, reporter, stop }.verdict().await)
 }

@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
-use anyhow::Result;
+use bootstrap_engine::{Outcome, Terms, converge};
+use bootstrap_run::deadline::Deadline;
+use bootstrap_run::event::{Reporter, RunEnd};
+use bootstrap_run::failure::Ours;
+use bootstrap_run::stop::Stop;
+use bootstrap_screen::ui;
 
 use super::Verdict;
 use crate::context::Context;
-use crate::converge::{Deadline, Outcome, Terms, converge};
-use crate::event::{Reporter, RunEnd};
 use crate::plan::Plan;
-use crate::stop::Stop;
-use crate::ui;
+use crate::step_id::StepId;
 
 /// A run of a plan.
 pub(super) struct Run<'a> {
@@ -22,39 +24,35 @@ pub(super) struct Run<'a> {
 }
 
 impl Run<'_> {
-    pub(super) async fn outcome(self) -> Outcome {
+    pub(super) async fn outcome(self) -> Outcome<StepId> {
         let terms = Terms {
             cluster: self.context.options.name.as_str().to_owned(),
             deadline: self.deadline,
             stop: self.stop.clone(),
+            invocation: self.context.invocation.clone(),
         };
         converge(Arc::clone(self.context), &self.plan, &terms, self.reporter).await
     }
 
-    /// Runs the plan and turns its end into a verdict; the reporter has told the failures already, and an unexpected
-    /// error goes on upwards.
-    pub(super) async fn verdict(self) -> Result<Verdict> {
-        let (planned, flag) = (self.plan.steps().count(), super::flag_of(&self.context.options.name));
+    /// Runs the plan and turns its end into a verdict. The reporter has told every error already.
+    pub(super) async fn verdict(self) -> Verdict {
+        let (planned, down) = (self.plan.rows().count(), self.context.invocation.line(Ours::Down));
         let outcome = self.outcome().await;
         match outcome.end {
-            RunEnd::Done => return Ok(Verdict::Good),
+            RunEnd::Done => return Verdict::Good,
             RunEnd::Interrupted => {
-                ui::say_paragraph(&interrupted(&outcome, planned, &flag));
-                return Ok(Verdict::Interrupted);
+                ui::say_paragraph(&interrupted(&outcome, planned, &down));
+                return Verdict::Interrupted;
             }
             RunEnd::Failed => {}
         }
-        for (step, error) in outcome.errors {
-            if crate::failure::of(&error).is_none() {
-                return Err(error.context(format!("step {step}")));
-            }
-        }
-        Ok(Verdict::Bad)
+        let unexpected = outcome.errors.iter().any(|(_, error)| bootstrap_run::failure::of(error).is_none());
+        if unexpected { Verdict::Unexpected } else { Verdict::Bad }
     }
 }
 
 /// What is done, what is not, and how to go on.
-fn interrupted(outcome: &Outcome, planned: usize, flag: &str) -> String {
+fn interrupted(outcome: &Outcome<StepId>, planned: usize, down: &str) -> String {
     let held = outcome.held.len();
     let stopped: Vec<&str> = outcome.cancelled.iter().map(|step| step.as_str()).collect();
     let (stopped, left) = match stopped.len() {
@@ -63,6 +61,6 @@ fn interrupted(outcome: &Outcome, planned: usize, flag: &str) -> String {
     };
     format!(
         "{held} steps of {planned} hold{stopped}, {left} not begun. The programs of this run were ended, and partial downloads are \
-         kept: the same command again goes on from here. `pgedge-bootstrap down{flag}` removes what was made so far."
+         kept: the same command again goes on from here. `{down}` removes what was made so far."
     )
 }

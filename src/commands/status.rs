@@ -1,94 +1,200 @@
 //! `status`: what is running, and how to connect to it.
 
 use anyhow::Result;
+use bootstrap_cluster::verdict::Verdict as Health;
+use bootstrap_run::failure::{Failure, FailureId, Invocation, Report, first_cause};
+use bootstrap_run::run_state::RunState;
+use bootstrap_screen::ui;
 use serde_json::{Value, json};
 
 use super::Verdict;
+use super::finding::Finding;
 use super::last_run::LastRun;
 use crate::cli::{Output, Status};
 use crate::context::Context;
-use crate::failure;
 use crate::options::Options;
-use crate::replication::Subscription;
-use crate::run_state::RunState;
-use crate::step::{Observation, Operator, StepId};
+use crate::replication::{Mesh, Subscription, in_megabytes};
+use crate::step_id::{Operator, StepId};
 use crate::steps::{self, NodeHealth};
-use crate::ui;
-use crate::verdict::Verdict as Health;
 
 pub(super) async fn run(arguments: &Status) -> Result<Verdict> {
-    let context = super::context(&arguments.common, Some(&arguments.shape))?;
+    let context = super::located_context(&arguments.common, Some(&arguments.shape)).await?;
     // A file of another form, which another version of this program wrote, tells nothing here.
     let last = RunState::read(&context.places.status).ok().flatten().map(LastRun::new);
-    let operators = [Operator::CertManager, Operator::CloudnativePg];
-    let (cluster, cert_manager, cloudnative_pg, nodes, subscriptions) = tokio::join!(
-        super::look(&context, StepId::Cluster),
-        super::look(&context, StepId::Operator(operators[0])),
-        super::look(&context, StepId::Operator(operators[1])),
-        tokio::time::timeout(super::PATIENCE, steps::node_health(&context)),
-        tokio::time::timeout(super::PATIENCE, steps::subscriptions(&context)),
-    );
-    let (cluster, cert_manager, cloudnative_pg) = (seen(cluster)?, seen(cert_manager)?, seen(cloudnative_pg)?);
-    // Without a cluster that answers there are none: that is an answer too, and the lines above it tell why.
-    let nodes = nodes.ok().and_then(Result::ok).unwrap_or_default();
-    let subscriptions = subscriptions.ok().and_then(Result::ok).unwrap_or_default();
-    let pairs = context.ordered_pairs();
-    let replicating = subscriptions.iter().filter(|subscription| subscription.status == "replicating").count();
-    let good = cluster.is_done()
-        && cert_manager.is_done()
-        && cloudnative_pg.is_done()
-        && !nodes.is_empty()
-        && nodes.iter().all(|node| matches!(node.verdict, Health::Ready(_)))
-        && replicating == pairs;
+    let seen = Seen::look(&context).await?;
     match arguments.common.output {
         Output::Json => {
             let document = json!({
                 "schema": 1,
-                "ok": good,
+                "ok": seen.is_good(&context),
                 "run": last.as_ref().map(LastRun::json),
                 "name": context.options.name.as_str(),
                 "kubeconfig": context.places.kubeconfig.display().to_string(),
-                "cluster": observation(&cluster),
-                "operators": {"cert-manager": observation(&cert_manager), "cloudnative-pg": observation(&cloudnative_pg)},
-                "nodes": nodes.iter().map(|node| node_json(&context, node)).collect::<Vec<_>>(),
-                "subscriptions": subscriptions,
+                "cluster": seen.cluster,
+                "operators": {"cert-manager": seen.cert_manager, "cloudnative-pg": seen.cloudnative_pg},
+                "nodes": seen.nodes().iter().map(|node| node_json(&context, node)).collect::<Vec<_>>(),
+                "subscriptions": seen.subscriptions(),
+                "discarded": seen.mesh.as_ref().map(|mesh| &mesh.discarded[..]).unwrap_or_default(),
+                "unsent": seen.mesh.as_ref().map(|mesh| &mesh.unsent[..]).unwrap_or_default(),
+                "unknown": seen.unknown(),
+                "failure": seen.failure(&context),
             });
             ui::print(&format!("{document}\n"))?;
         }
         Output::Text => {
-            let mut text = last.as_ref().and_then(LastRun::text).unwrap_or_default();
-            text.push_str(&format!("cluster         {}\n", in_words(&cluster)));
-            text.push_str(&format!(
-                "cert-manager    {}\nCloudNativePG   {}\n",
-                in_words(&cert_manager),
-                in_words(&cloudnative_pg)
-            ));
-            for node in &nodes {
-                text.push_str(&format!("{:<15} {}\n", Options::cluster_of(&node.node), health_in_words(&node.verdict)));
-            }
-            text.push_str(&format!("subscriptions   {replicating} of {pairs} replicating\n"));
-            text.push_str(&down_lines(&subscriptions));
-            if cluster.is_done() {
-                text.push_str(&format!("kubeconfig      {}\n", context.places.kubeconfig.display()));
-            }
-            ui::print(&text)?;
+            let last = last.as_ref().and_then(LastRun::text).unwrap_or_default();
+            ui::print(&(last + &seen.text(&context)))?;
         }
     }
-    Ok(if good { Verdict::Good } else { Verdict::Bad })
+    Ok(if seen.is_good(&context) { Verdict::Good } else { Verdict::Bad })
 }
 
-/// What cannot be looked at is a state too, as long as we know the reason.
-fn seen(look: Result<Observation>) -> Result<Observation> {
-    look.or_else(|error| match failure::of(&error) {
-        Some(found) => Ok(Observation::Wrong(format!("{} ({})", found.summary(), found.id()))),
-        None => Err(error),
-    })
+/// What could be seen, and of the rest why not: what cannot be asked is not missing.
+struct Seen {
+    cluster: Finding,
+    cert_manager: Finding,
+    cloudnative_pg: Finding,
+    nodes: Result<Vec<NodeHealth>, Finding>,
+    mesh: Result<Mesh, Finding>,
+    /// What keeps the nodes from replicating, is never sent or was thrown away.
+    replication: Option<Failure>,
 }
 
-fn in_words(observation: &Observation) -> String {
-    match observation {
-        Observation::Done(detail) => format!("ready    {detail}"),
-        other => format!("{:<8} {}", other.word(), other.detail()),
+impl Seen {
+    async fn look(context: &Context) -> Result<Self> {
+        let (cluster, cert_manager, cloudnative_pg, nodes, mesh) = tokio::try_join!(
+            Finding::of(context, StepId::Cluster),
+            Finding::of(context, StepId::Operator(Operator::CertManager)),
+            Finding::of(context, StepId::Operator(Operator::CloudnativePg)),
+            asked(steps::node_health(context), &context.invocation),
+            asked(steps::replication_mesh(context), &context.invocation),
+        )?;
+        // Whoever asks a cluster that is not there, or not ours, learns less than that.
+        let cause = match &cluster {
+            cluster if cluster.is_missing() => Some(Finding::missing("there is no cluster")),
+            cluster if cluster.failed() && (nodes.is_err() || is_anothers(cluster)) => Some(cluster.clone()),
+            _ => None,
+        };
+        let nodes = match &cause {
+            Some(cause) => Err(cause.clone()),
+            None => nodes,
+        };
+        let (mesh, replication) = match (cause, mesh) {
+            (Some(cause), _) => (Err(cause), None),
+            (None, Ok((mesh, failure))) => (Ok(mesh), failure),
+            (None, Err(why)) => (Err(why), None),
+        };
+        Ok(Self { cluster, cert_manager, cloudnative_pg, nodes, mesh, replication })
+    }
+
+    fn nodes(&self) -> &[NodeHealth] {
+        self.nodes.as_deref().unwrap_or_default()
+    }
+
+    fn subscriptions(&self) -> &[Subscription] {
+        self.mesh.as_ref().map(|mesh| &mesh.subscriptions[..]).unwrap_or_default()
+    }
+
+    fn replicating(&self) -> usize {
+        self.subscriptions().iter().filter(|subscription| subscription.replicates()).count()
+    }
+
+    fn is_good(&self, context: &Context) -> bool {
+        self.cluster.holds()
+            && self.cert_manager.holds()
+            && self.cloudnative_pg.holds()
+            && !self.nodes().is_empty()
+            && self.nodes().iter().all(|node| matches!(node.verdict, Health::Ready(_)))
+            && self.replicating() == context.ordered_pairs()
+            && self.mesh.as_ref().is_ok_and(|mesh| mesh.discarded.is_empty() && mesh.unsent.is_empty())
+    }
+
+    /// Why the nodes and the subscriptions are not shown: a finding of each, null where they are known.
+    fn unknown(&self) -> Value {
+        json!({"nodes": self.nodes.as_ref().err(), "subscriptions": self.mesh.as_ref().err()})
+    }
+
+    /// The first that is wrong, in the order of causes.
+    fn failure(&self, context: &Context) -> Option<Report> {
+        if self.cluster.is_missing() {
+            let what = format!("there is no cluster {:?}", context.options.name.as_str());
+            return Some(Report::of_failure(&Failure::new(FailureId::ClusterMissing, what), &context.invocation));
+        }
+        let findings = [&self.cluster, &self.cert_manager, &self.cloudnative_pg].into_iter();
+        let findings = findings.chain(self.nodes.as_ref().err()).filter_map(Finding::failure).cloned();
+        let broken = self.nodes().iter().filter_map(|node| match &node.verdict {
+            Health::Broken(found) => Some(found),
+            _ => None,
+        });
+        let last = self.mesh.as_ref().err().and_then(Finding::failure).cloned();
+        let all: Vec<Report> = findings
+            .chain(broken.chain(&self.replication).map(|found| Report::of_failure(found, &context.invocation)))
+            .chain(last)
+            .collect();
+        first_cause(&all).cloned()
+    }
+
+    fn text(&self, context: &Context) -> String {
+        let failure = self.failure(context);
+        let failure = failure.as_ref();
+        let mut text = line("cluster", &in_words(&self.cluster, None));
+        text.push_str(&line("cert-manager", &in_words(&self.cert_manager, failure)));
+        text.push_str(&line("CloudNativePG", &in_words(&self.cloudnative_pg, failure)));
+        if let Err(why) = &self.nodes {
+            text.push_str(&line("nodes", &in_words(why, failure)));
+        }
+        for node in self.nodes() {
+            text.push_str(&line(&Options::cluster_of(&node.node), &health_in_words(&node.verdict)));
+        }
+        match &self.mesh {
+            Ok(mesh) => {
+                let (replicating, pairs) = (self.replicating(), context.ordered_pairs());
+                text.push_str(&line("subscriptions", &format!("{replicating} of {pairs} replicating")));
+                text.push_str(&mesh.subscriptions.iter().filter_map(behind_line).collect::<String>());
+                for way in &mesh.unsent {
+                    text.push_str(&line("not sent", &way.in_words()));
+                }
+                for node in &mesh.discarded {
+                    text.push_str(&line("discarded", &node.in_words()));
+                }
+            }
+            Err(why) => text.push_str(&line("subscriptions", &in_words(why, failure))),
+        }
+        let stands_above = self.cluster.is_missing() || self.cluster.failed();
+        text.extend(failure.map(|failure| failure_lines(failure, stands_above)));
+        if self.cluster.holds() {
+            text.push_str(&line("kubeconfig", &context.places.kubeconfig.display().to_string()));
+        }
+        text
+    }
+}
+
+/// Whether the cluster of this name is not ours: then what answers by a kubeconfig of ours is not told as what is in it.
+fn is_anothers(cluster: &Finding) -> bool {
+    cluster.failed_by(FailureId::ClusterForeign)
+}
+
+/// Asks what is in the cluster, for as long as a person waits. The inner error says why it could not be asked.
+async fn asked<T>(question: impl Future<Output = Result<T>>, run: &Invocation) -> Result<Result<T, Finding>> {
+    match tokio::time::timeout(super::PATIENCE, question).await {
+        Ok(Ok(known)) => Ok(Ok(known)),
+        Ok(Err(error)) => Finding::from_look(Err(error), run).map(Err),
+        Err(_) => Finding::from_look(Ok(super::no_answer()), run).map(Err),
+    }
+}
+
+fn line(name: &str, words: &str) -> String {
+    format!("{name:<15} {words}\n")
+}
+
+/// `told`: the failure that is told below, which need not stand in each line that it keeps from being known.
+fn in_words(finding: &Finding, told: Option<&Report>) -> String {
+    let is_told = |found: &Report| told.is_some_and(|told| (&told.id, &told.summary) == (&found.id, &found.summary));
+    match (finding.state(), finding.failure()) {
+        ("done", _) => format!("ready    {}", finding.detail()),
+        ("failed", Some(found)) if is_told(found) => "unknown".to_owned(),
+        ("failed", Some(found)) => format!("failed   {} ({})", found.summary, found.id),
+        (state, _) => format!("{state:<8} {}", finding.detail()),
     }
 }
 
@@ -100,16 +206,27 @@ fn health_in_words(verdict: &Health) -> String {
     }
 }
 
-fn down_lines(subscriptions: &[Subscription]) -> String {
-    let down = subscriptions.iter().filter(|subscription| subscription.status != "replicating");
-    down.map(|subscription| {
-        format!("                {} from {}: {}\n", subscription.node, subscription.provider, subscription.status)
-    })
-    .collect()
+/// Less is on its way at any time.
+const BEHIND: i64 = 16_000_000;
+
+fn behind_line(found: &Subscription) -> Option<String> {
+    let bytes = found.behind_bytes.filter(|bytes| found.replicates() && *bytes >= BEHIND)?;
+    let (node, provider) = (&found.node, &found.provider);
+    Some(format!("                {node} from {provider}: {} of WAL behind\n", in_megabytes(bytes)))
 }
 
-fn observation(observation: &Observation) -> Value {
-    json!({"state": observation.word(), "detail": observation.detail()})
+/// What is wrong, why, and what to do. `stands_above`: a line says already what is wrong.
+fn failure_lines(failure: &Report, stands_above: bool) -> String {
+    let indented = |line: &str| format!("                {line}\n");
+    let mut lines = String::new();
+    // What was discarded, or is missing, has lines of its own already.
+    if ![FailureId::RowsMissing, FailureId::TransactionsDiscarded].iter().any(|id| failure.is(*id)) {
+        lines.extend(failure.evidence.iter().map(|line| indented(line)));
+    }
+    if !stands_above {
+        lines.push_str(&indented(&format!("{} ({})", failure.summary, failure.id)));
+    }
+    lines + &indented(&format!("hint: {}", failure.hint))
 }
 
 fn node_json(context: &Context, node: &NodeHealth) -> Value {
@@ -119,7 +236,7 @@ fn node_json(context: &Context, node: &NodeHealth) -> Value {
         Health::Broken(found) => ("broken", found.to_string()),
     };
     json!({
-        "name": node.node, "cluster": Options::cluster_of(&node.node), "namespace": context.options.namespace,
+        "name": node.node, "cluster": Options::cluster_of(&node.node), "namespace": context.namespace(),
         "state": state, "detail": detail, "service": format!("{}-rw", Options::cluster_of(&node.node)),
     })
 }

@@ -3,21 +3,24 @@
 use std::sync::Arc;
 
 use anyhow::Result;
+use bootstrap_run::stop::Stop;
+use bootstrap_screen::ui;
 
 use super::Verdict;
 use super::run::Run;
 use crate::cli::{Output, Tools};
-use crate::plan::Plan;
-use crate::stop::Stop;
-use crate::ui;
+use crate::plan;
 
 pub(super) async fn run(arguments: &Tools, stop: &Stop) -> Result<Verdict> {
     let common = &arguments.common;
     let page = arguments.timings.as_deref().map(ui::timeline).transpose()?;
     let context = Arc::new(super::context(common, None)?);
+    if common.bin_dir.is_some() {
+        context.places.remember_bin()?;
+    }
     let reporter = super::recorded(&context, common, "tools", false, page);
-    let run = Run { context: &context, plan: Plan::tools(), deadline: None, reporter, stop };
-    let verdict = run.verdict().await?;
+    let run = Run { context: &context, plan: plan::tools(), deadline: None, reporter, stop };
+    let verdict = run.verdict().await;
     if verdict == Verdict::Good && common.output == Output::Text {
         ui::print(&format!("{}\n", context.places.bin.display()))?;
     }

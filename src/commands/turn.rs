@@ -1,18 +1,20 @@
 //! An `up` beside another run on the same cluster: it shows that run until it has ended, and then goes on itself, for
 //! what was asked for here may be more.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Result;
+use bootstrap_run::deadline::Deadline;
+use bootstrap_run::duration::in_words;
+use bootstrap_run::failure::{Failure, FailureId};
+use bootstrap_run::follow::{Ended, Limits, follow};
+use bootstrap_run::identity::Holder;
+use bootstrap_run::lock::{RunLock, Taken};
+use bootstrap_run::run_state::{LONGEST_SILENCE, Phase, RunState};
+use bootstrap_screen::ui;
 
 use crate::cli::{Common, Output};
 use crate::context::Context;
-use crate::failure::{Failure, FailureId};
-use crate::follow::{Ended, Limits, follow};
-use crate::lock::{Holder, RunLock, Taken};
-use crate::options::in_words;
-use crate::run_state::{LONGEST_SILENCE, Phase, RunState};
-use crate::ui;
 
 /// Between two looks at a run that tells nothing of itself, such as `down`.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -25,27 +27,35 @@ const PATIENCE: Duration = Duration::from_secs(2 * 60 * 60);
 /// # Errors
 /// [`FailureId::RunInProgress`] if another run has it and gives no sign of life, [`FailureId::RunDeadline`] if it goes on
 /// for too long.
-pub(super) async fn take(context: &Context, common: &Common, deadline: Option<Duration>) -> Result<RunLock> {
-    let (began, patience) = (Instant::now(), deadline.unwrap_or(PATIENCE));
+pub(super) async fn take(context: &Context, common: &Common, given: Option<Deadline>) -> Result<RunLock> {
+    let deadline = given.unwrap_or_else(|| Deadline::after(PATIENCE));
     let mut told = None;
     loop {
-        let holder = match RunLock::try_take(&context.places.state, "up").await? {
+        let taken = RunLock::try_take(&context.places.state, "up");
+        let holder = match Deadline::bounds(Some(deadline), "something still holds the cluster's lock", taken).await? {
+            // Where nothing can be written no run comes far.
+            Taken::Ours(RunLock { unwritten: Some(error), .. }) => return Err(error),
             Taken::Ours(lock) => return Ok(lock),
             Taken::Busy(holder) => holder,
         };
-        let left = patience.saturating_sub(began.elapsed());
-        if left.is_zero() {
-            let what = format!("another run was still at work after {}", in_words(patience));
-            return Err(Failure::new(FailureId::RunDeadline, what).evidence(holder.to_string()).into());
+        if deadline.left().is_zero() {
+            let failure = match given {
+                Some(given) => given.passed("another run is still at work"),
+                None => {
+                    let what = format!("another run is still at work after {}", in_words(PATIENCE));
+                    Failure::new(FailureId::RunDeadline, what)
+                }
+            };
+            return Err(failure.evidence(holder.to_string()).into());
         }
         if told.as_ref() != Some(&holder) {
             ui::say(&format!("another run is at work on this cluster: {holder}; this one goes on when it has ended\n"));
         }
         match RunState::read(&context.places.status) {
             Ok(Some(run)) if run.writer == holder.process && run.state == Phase::Running => {
-                watch(context, common, run, &holder, left).await?;
+                watch(context, common, run, &holder, deadline.left()).await?;
             }
-            _ => tokio::time::sleep(PAUSE).await,
+            _ => tokio::time::sleep(PAUSE.min(deadline.left())).await,
         }
         told = Some(holder);
     }

@@ -1,11 +1,12 @@
 //! `tutorial`: the lessons as files, for those who publish them.
 
 use anyhow::Result;
+use bootstrap_run::file;
+use bootstrap_screen::ui;
 
 use super::Verdict;
 use crate::cli::{Export, Form, Tutorial};
 use crate::lesson::{self, Delivery};
-use crate::{file, ui};
 
 pub(super) fn run(arguments: &Tutorial) -> Result<Verdict> {
     let Tutorial::Export(Export { form, lesson, to }) = arguments;

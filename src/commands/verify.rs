@@ -1,6 +1,9 @@
 //! `verify`: what holds and what does not, without changing anything.
 
 use anyhow::Result;
+use bootstrap_run::failure::first_cause;
+use bootstrap_run::step::Stage;
+use bootstrap_screen::ui;
 use serde::Serialize;
 use serde_json::json;
 
@@ -8,25 +11,35 @@ use super::finding::Finding;
 use super::{Verdict, lesson_check};
 use crate::cli::{Output, Subject, Verify};
 use crate::context::Context;
-use crate::plan::Plan;
-use crate::step::Stage;
-use crate::ui;
+use crate::plan;
 
 pub(super) async fn run(arguments: &Verify) -> Result<Verdict> {
-    let context = super::context(&arguments.common, Some(&arguments.shape))?;
+    let context = super::located_context(&arguments.common, Some(&arguments.shape)).await?;
     let subjects: Vec<Subject> = if arguments.subjects.is_empty() {
-        Plan::until(context.options.provider, Stage::Deploy).steps().map(|step| Subject::Step(step.id)).collect()
+        plan::until(context.options.provider, Stage::Deploy).rows().map(|row| Subject::Step(row.id)).collect()
     } else {
         arguments.subjects.clone()
     };
     let looks = subjects.into_iter().map(|subject| look(&context, subject));
     let rows: Vec<Row> = futures::future::try_join_all(looks).await?;
     let good = rows.iter().all(|row| row.finding.holds());
+    let failure = first_cause(rows.iter().filter_map(|row| row.finding.failure()));
     match arguments.common.output {
-        Output::Json => ui::print(&format!("{}\n", json!({"schema": 1, "ok": good, "steps": rows})))?,
-        Output::Text => ui::print(&rows.iter().map(Row::text).collect::<String>())?,
+        Output::Json => {
+            let document = json!({"schema": 1, "ok": good, "failure": failure, "steps": rows});
+            ui::print(&format!("{document}\n"))?;
+        }
+        Output::Text => ui::print(&in_lines(&rows))?,
     }
     Ok(if good { Verdict::Good } else { Verdict::Bad })
+}
+
+/// The columns of the longest state, `missing` or `waiting`.
+const STATE: usize = 8;
+
+fn in_lines(rows: &[Row]) -> String {
+    let widest = rows.iter().map(|row| row.id.len()).max().unwrap_or(0);
+    rows.iter().map(|row| row.text(widest)).collect()
 }
 
 #[derive(Debug, Serialize)]
@@ -56,8 +69,31 @@ async fn look(context: &Context, subject: Subject) -> Result<Row> {
 }
 
 impl Row {
-    fn text(&self) -> String {
-        let hint = self.finding.hint().map(|hint| format!("{:34}hint: {hint}\n", "")).unwrap_or_default();
-        format!("{:<8}  {:<22}  {}\n{hint}", self.finding.state(), self.id, self.finding.detail())
+    /// A line whose ids have so many columns, and one for the hint.
+    fn text(&self, width: usize) -> String {
+        let indent = STATE + 2 + width + 2;
+        let hint = self.finding.hint().map(|hint| format!("{:indent$}hint: {hint}\n", "")).unwrap_or_default();
+        format!("{:<STATE$}  {:<width$}  {}\n{hint}", self.finding.state(), self.id, self.finding.detail())
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+    use crate::step_id::StepId;
+    use bootstrap_run::failure::Invocation;
+    use bootstrap_run::step::Observation;
+
+    #[test]
+    fn the_details_of_every_step_begin_in_one_column() {
+        let row = |step: StepId| {
+            let finding = Finding::from_look(Ok(Observation::Done("@".to_owned())), &Invocation::default()).unwrap();
+            Row { id: step.as_str().to_owned(), title: String::new(), stage: None, finding }
+        };
+        let rows: Vec<Row> = StepId::ALL.into_iter().map(row).collect();
+        let columns: Vec<usize> = in_lines(&rows).lines().map(|line| line.find('@').unwrap()).collect();
+        assert_eq!(columns.len(), StepId::ALL.len());
+        assert!(columns.iter().all(|column| *column == columns[0]), "{}", in_lines(&rows));
     }
 }

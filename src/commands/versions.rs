@@ -1,23 +1,20 @@
 //! `versions`: every pin, where it is from, and how it is verified.
 
 use anyhow::Result;
+use bootstrap_fetch::platform::Platform;
+use bootstrap_screen::ui;
 use serde_json::Value;
 
 use super::Verdict;
 use crate::cli::{Common, Output};
 use crate::pins::{ImageRole, Pins, Tool};
-use crate::platform::Platform;
-use crate::ui;
 
 pub(super) fn run(common: &Common) -> Result<Verdict> {
-    let (pins, platform) = (super::pins(common)?, super::platform()?);
+    let ((pins, read), platform) = (super::pins(common)?, super::platform()?);
     match common.output {
         Output::Json => {
             // The file itself: what is printed can be edited and given to --pins.
-            let document: Value = match common.pins.as_deref() {
-                Some(file) => serde_json::from_str(&fs_err::read_to_string(file)?)?,
-                None => serde_json::from_str(Pins::BUILT_IN)?,
-            };
+            let document: Value = serde_json::from_str(&read)?;
             ui::print(&format!("{}\n", serde_json::to_string_pretty(&document)?))?;
         }
         Output::Text => ui::print(&text(&pins, platform)?)?,

@@ -5,22 +5,22 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use bootstrap_run::event::RunEnd;
+use bootstrap_run::failure::{Failure, FailureId, Ours, hint};
+use bootstrap_run::follow::{Ended, Followed, Limits, follow};
+use bootstrap_run::run_state::{LONGEST_SILENCE, Phase, RunState};
+use bootstrap_screen::ui;
 use jiff::Timestamp;
 
 use super::Verdict;
 use crate::cli::{Output, Wait};
-use crate::event::RunEnd;
-use crate::failure::{Failure, FailureId};
-use crate::follow::{Ended, Followed, Limits, follow};
-use crate::run_state::{LONGEST_SILENCE, Phase, RunState};
-use crate::ui;
 
 /// Between two looks for a run that has not begun: nothing can be watched before it is there.
 const LOOK: Duration = Duration::from_millis(200);
 
 pub(super) async fn run(arguments: &Wait) -> Result<Verdict> {
     let common = &arguments.common;
-    let status = super::places(common, false)?.0.status;
+    let status = super::places(common)?.0.status;
     let began = Instant::now();
     let run = appears(&status, arguments).await?;
     if run.state != Phase::Running && common.output == Output::Text {
@@ -76,7 +76,7 @@ fn old(run: &RunState) -> Result<Verdict> {
         (Phase::Failed, failure) => {
             ui::say(&format!("the last run ({}) failed {ago}{took}\n", run.name()));
             if let Some(failure) = failure {
-                ui::say_failure(&failure.id, &failure.summary, &failure.evidence, &failure.hint);
+                ui::say_failure(&failure.report);
             }
             Ok(Verdict::Bad)
         }
@@ -115,10 +115,12 @@ fn interrupted(run: &RunState) -> Failure {
 
 /// The advice that fits the command of the run.
 fn go_on(failure: Failure, run: &RunState) -> Failure {
-    if run.command == "up" {
-        return failure;
-    }
-    failure.hint(format!("`pgedge-bootstrap {}` continues from what is there", run.command))
+    let command = match run.command.as_str() {
+        "tools" => Ours::Tools,
+        "prefetch" => Ours::Prefetch,
+        _ => return failure,
+    };
+    failure.hint(hint![command, " continues from what is there"])
 }
 
 fn with_log(failure: Failure, run: &RunState) -> Failure {

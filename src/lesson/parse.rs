@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use anyhow::{Result, anyhow, bail};
+use bootstrap_run::step::Stage;
 use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::{Block, Check, Content, Delivery, Lesson, LessonStep, Page};
-use crate::step::Stage;
 
 /// A file of a lesson.
 #[derive(Debug, Clone, Copy)]

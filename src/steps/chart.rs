@@ -3,17 +3,17 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use bootstrap_fetch::download::sum_of_file;
+use bootstrap_fetch::sum::Sha256;
+use bootstrap_run::event::StepReporter;
+use bootstrap_run::step::Observation;
+use bootstrap_run::work::heavy;
+use bootstrap_run::{failure, file};
 use sha2::{Digest as _, Sha256 as Hasher};
 
 use crate::context::Context;
-use crate::download::sum_of_file;
-use crate::event::StepReporter;
 use crate::pins::ChartPin;
 use crate::places::Places;
-use crate::step::Observation;
-use crate::sum::Sha256;
-use crate::work::heavy;
-use crate::{failure, file};
 
 /// One sum for the whole chart: of the lines `<sum>  <path>`, as `sha256sum` would print them.
 pub(super) fn sum(chart: &ChartPin) -> Sha256 {

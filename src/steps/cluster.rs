@@ -1,32 +1,38 @@
 //! The cluster: made by kind on a network of our own, or there before, and told apart in all its states.
 //!
-//! What is ours is known by the label on its docker network. A cluster of our name without that network is somebody
+//! What is ours is known by the owner's label on it. A cluster of our name with another owner's, or without one, is somebody
 //! else's and is never touched. One that was adopted is waited for, and that is all.
 
+mod addons;
+mod cause;
 mod creation;
+mod engine;
+mod halted;
+mod inside;
+mod network;
 mod own;
 mod removal;
 mod services;
+mod whose;
 
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use k8s_openapi::api::core::v1::Node;
-use k8s_openapi::api::storage::v1::StorageClass;
-use kube::api::{Api, ListParams};
+use bootstrap_run::event::StepReporter;
+use bootstrap_run::failure::{self, Failure, FailureId};
+use bootstrap_run::step::Observation;
 
+pub(super) use self::addons::blamed;
 use self::creation::create;
+pub(crate) use self::halted::halted;
+use self::inside::{Lack, look_inside, without_control_plane};
 pub(super) use self::own::containers;
-pub(crate) use self::removal::{remains, remove};
+pub(crate) use self::own::{claim, end_work};
+pub(crate) use self::removal::{Scope, remains, remove};
 pub(super) use self::services::services_work;
 use super::{api, registries};
 use crate::context::Context;
-use crate::event::StepReporter;
-use crate::failure::{self, Failure, FailureId};
-use crate::kubernetes;
-use crate::step::Observation;
 use crate::tools::docker::Container;
-use crate::verdict::workload;
 
 /// How long a cluster that exists gets to become ready before it counts as half-made. Starting a stopped one took
 /// 10 to 20 s.
@@ -36,11 +42,6 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// what is lacking is told.
 const PATIENCE_WITH_ADOPTED: Duration = Duration::from_secs(9 * 60);
 
-/// A healthy API server answers in milliseconds, one that has just started in seconds.
-const ANSWER: Duration = Duration::from_secs(10);
-
-const DEFAULT_CLASS: &str = "storageclass.kubernetes.io/is-default-class";
-
 /// Whether the nodes that docker shows may be removed by this run: those of a cluster that was never finished, until
 /// it has made them anew.
 pub(super) fn may_be_removed(context: &Context) -> bool {
@@ -49,11 +50,11 @@ pub(super) fn may_be_removed(context: &Context) -> bool {
 
 pub(super) async fn observe(context: &Context) -> Result<Observation> {
     if context.is_adopted() {
-        return Ok(look_inside(context, 1)
+        return Ok(look_inside(context, &[])
             .await
-            .map_or_else(Observation::Waiting, |found| Observation::Done(found.in_words())));
+            .map_or_else(Lack::observed, |found| Observation::Done(found.in_words())));
     }
-    let containers = containers(context).await?;
+    let (containers, has_moved) = tokio::try_join!(containers(context), engine::has_moved(context))?;
     if containers.is_empty() {
         return Ok(Observation::Missing(format!("there is no cluster {:?}", context.options.name.as_str())));
     }
@@ -67,15 +68,27 @@ pub(super) async fn observe(context: &Context) -> Result<Observation> {
         let hint = format!("give --workers {}, or another --name", containers.len() - 1);
         return Err(Failure::new(FailureId::ShapeDiffers, what).hint(hint).into());
     }
+    if let Some(lost) = without_control_plane(context, &containers) {
+        return Ok(lost.observed());
+    }
     if let Some(stopped) = containers.iter().find(|container| !container.is_running()) {
         return Ok(Observation::Wrong(format!("Kubernetes node {} is {}", stopped.name, stopped.state)));
+    }
+    if let Some(stray) = containers.iter().find(|container| !network::is_on(context, container)) {
+        return Ok(Observation::Wrong(format!("Kubernetes node {} is not on the cluster's network", stray.name)));
+    }
+    if has_moved {
+        return Ok(Observation::Wrong("its kubeconfig is of a cluster in another docker engine".to_owned()));
     }
     if !context.places.kubeconfig.exists() {
         return Ok(Observation::Wrong("its kubeconfig is not here".to_owned()));
     }
+    if let Some(astray) = api::astray(context).await? {
+        return Ok(astray);
+    }
     // What is all right stays, and so does what only has to be waited for.
     context.settle_nodes(containers.len());
-    match look_inside(context, containers.len()).await {
+    match look_inside(context, &containers).await {
         Ok(found) => {
             for container in &containers {
                 if let Some(why) = registries::differ(context, container).await? {
@@ -84,63 +97,71 @@ pub(super) async fn observe(context: &Context) -> Result<Observation> {
             }
             Ok(Observation::Done(found.in_words()))
         }
-        Err(why) => Ok(Observation::Waiting(why)),
+        Err(lack) => Ok(lack.observed()),
     }
 }
 
-/// A cluster that can be used.
-struct Usable {
-    nodes: usize,
-    /// That of its first node's kubelet.
-    version: String,
+/// # Errors
+/// [`FailureId::ClusterForeign`] if the cluster of this name is another owner's, and those of a docker that cannot be asked: nothing
+/// else tells whose the cluster is to which the kubeconfig leads.
+pub(crate) async fn refuse_foreign(context: &Context) -> Result<()> {
+    if context.is_adopted() { Ok(()) } else { own::ours(context).await.map(drop) }
 }
 
-impl Usable {
-    fn in_words(&self) -> String {
-        format!("{} Kubernetes node{}, {}", self.nodes, if self.nodes == 1 { "" } else { "s" }, self.version)
+/// Sees to it that our kubeconfig leads to our cluster, for those who use it, or hand it on, outside of a run. Returns what was wrong
+/// with the one that was there, and is written anew.
+///
+/// # Errors
+/// [`FailureId::ClusterForeign`] if that cluster is not ours, [`FailureId::ClusterChanged`] if kind does not tell another one, and
+/// those of [`Context::checked_kubeconfig`].
+pub(crate) async fn lead_home(context: &Context) -> Result<Option<String>> {
+    if context.is_adopted() || !context.places.kubeconfig.exists() {
+        return Ok(None);
     }
-}
-
-/// The cluster with so many Kubernetes nodes, or what it lacks. An API server that hangs lacks an answer.
-async fn look_inside(context: &Context, wanted: usize) -> Result<Usable, String> {
-    let look = tokio::time::timeout(ANSWER, look_without_limit(context, wanted)).await;
-    look.unwrap_or_else(|_| Err(format!("the Kubernetes API does not answer within {} s", ANSWER.as_secs())))
-}
-
-async fn look_without_limit(context: &Context, wanted: usize) -> Result<Usable, String> {
-    let client = kubernetes::client(&context.places.kubeconfig).await.map_err(|error| format!("{error:#}"))?;
-    let nodes: Api<Node> = Api::all(client.clone());
-    let nodes = nodes
-        .list(&ListParams::default())
-        .await
-        .map_err(|error| format!("the Kubernetes API does not answer: {}", kubernetes::words(&error)))?;
-    if nodes.items.len() < wanted {
-        return Err(format!("{} of {wanted} Kubernetes nodes have joined", nodes.items.len()));
+    let Err(error) = context.checked_kubeconfig().await else { return Ok(None) };
+    let Some(astray) = failure::of(&error).cloned() else { return Err(error) };
+    if !matches!(astray.id(), FailureId::ClusterChanged | FailureId::KubeconfigInvalid) {
+        return Err(error);
     }
-    for node in &nodes.items {
-        let name = node.metadata.name.as_deref().unwrap_or_default();
-        workload::node(node).map_err(|why| format!("Kubernetes node {name} is not ready: {why}"))?;
+    if containers(context).await?.is_empty() || may_be_removed(context) {
+        return Err(error);
     }
-    let classes: Api<StorageClass> = Api::all(client);
-    let classes = classes.list(&ListParams::default()).await.map_err(|error| kubernetes::words(&error))?;
-    let is_default = |class: &StorageClass| {
-        class
-            .metadata
-            .annotations
-            .as_ref()
-            .is_some_and(|notes| notes.get(DEFAULT_CLASS).is_some_and(|value| value == "true"))
+    let unwritten = match context.write_kubeconfig().await {
+        Ok(Ok(why)) => return Ok(why),
+        Ok(Err(words)) => words,
+        Err(unwritten) => match failure::of(&unwritten) {
+            Some(found) => format!("{found}: {}", found.seen().join("; ")),
+            None => return Err(unwritten),
+        },
     };
-    if !classes.items.iter().any(is_default) {
-        return Err("there is no default storage class".to_owned());
+    Err(astray.evidence(unwritten).into())
+}
+
+/// Why nothing can be told of what is in a cluster: it is another's, it does not run, or it has no kubeconfig here and docker cannot be
+/// asked. `None` if docker shows nothing wrong.
+///
+/// # Errors
+/// What is not an expected failure.
+pub(crate) async fn cause_in_docker(context: &Context) -> Result<Option<Failure>> {
+    if context.is_adopted() {
+        return Ok(None);
     }
-    let version = nodes.items.first().and_then(|node| node.status.as_ref()?.node_info.as_ref());
-    let version = version.map_or_else(String::new, |info| info.kubelet_version.clone());
-    Ok(Usable { nodes: nodes.items.len(), version })
+    match own::ours(context).await {
+        Ok(found) => Ok(halted::of(context, &found.containers)),
+        Err(error) => match failure::of(&error) {
+            // The cluster itself may still answer by its kubeconfig.
+            Some(found) if found.id() != FailureId::ClusterForeign && context.places.kubeconfig.exists() => Ok(None),
+            Some(found) => Ok(Some(found.clone())),
+            None => Err(error),
+        },
+    }
 }
 
 pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<()> {
     if context.is_adopted() {
-        return ready_within(context, 1, PATIENCE_WITH_ADOPTED, reporter).await.map_err(|why| not_ready(context, &why));
+        return ready_within(context, &[], PATIENCE_WITH_ADOPTED, reporter)
+            .await
+            .map_err(|lack| lack.into_error(context));
     }
     let containers = containers(context).await?;
     let unfinished = context.places.unfinished.exists();
@@ -155,8 +176,8 @@ pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<
     create(context, reporter).await?;
     let containers = self::containers(context).await?;
     registries::write(context, &containers).await?;
-    ready_within(context, containers.len(), PATIENCE, reporter).await.map_err(|why| not_ready(context, &why))?;
-    let client = kubernetes::client(&context.places.kubeconfig).await?;
+    ready_within(context, &containers, PATIENCE, reporter).await.map_err(|lack| lack.into_error(context))?;
+    let client = context.client().await?;
     services_work(&client, reporter).await;
     services::restart_what_crashed(&client).await?;
     failure::ignore_missing(fs_err::remove_file(&context.places.unfinished))
@@ -165,31 +186,48 @@ pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<
 /// Brings an existing cluster back. It may hold data, so one that does not come back is an error and is never removed.
 async fn revive(context: &Context, containers: &[Container], reporter: &StepReporter) -> Result<()> {
     context.settle_nodes(containers.len());
+    if let Some(lost) = without_control_plane(context, containers) {
+        return Err(lost.into_error(context));
+    }
+    if engine::remember(context).await? {
+        // That of a cluster in the other engine.
+        failure::ignore_missing(fs_err::remove_file(&context.places.kubeconfig))?;
+    }
+    network::mend(context, containers, reporter).await?;
     if containers.iter().any(|container| !container.is_running()) {
         reporter.waiting("starting the stopped Kubernetes nodes");
         context.docker.start(containers).await?;
     }
     // Lost, or cut short: kind can tell it again.
-    api::ensure_kubeconfig(context).await?.map_err(|why| not_ready(context, &why))?;
-    ready_within(context, containers.len(), PATIENCE, reporter).await.map_err(|why| not_ready(context, &why))
+    api::ensure_kubeconfig(context, reporter).await?.map_err(|why| not_ready(context, &why))?;
+    ready_within(context, containers, PATIENCE, reporter).await.map_err(|lack| lack.into_error(context))
 }
 
-/// Waits until the cluster with so many Kubernetes nodes can be used. Asks every half second, because an API server that is not there yet cannot be
-/// watched.
+/// Waits until the cluster with these Kubernetes nodes can be used, or never will. Asks every half second, because an API server
+/// that is not there yet cannot be watched.
 async fn ready_within(
     context: &Context,
-    nodes: usize,
+    containers: &[Container],
     patience: Duration,
     reporter: &StepReporter,
-) -> Result<(), String> {
+) -> Result<(), Lack> {
     let end = Instant::now() + patience;
     let mut pause = tokio::time::interval(Duration::from_millis(500));
+    let mut mending = addons::Mending::default();
     loop {
         pause.tick().await;
-        match look_inside(context, nodes).await {
-            Ok(_) => return Ok(()),
-            Err(why) if Instant::now() >= end => return Err(why),
-            Err(why) => reporter.waiting(why),
+        let Err(lack) = look_inside(context, containers).await else { return Ok(()) };
+        match lack {
+            Lack::Addon(dead) => match mending.next(&dead, context.is_adopted(), Instant::now()) {
+                addons::Next::Mend => {
+                    let mended = addons::mend(context, &dead, reporter).await;
+                    mended.map_err(|error| addons::not_mended(&dead, &error))?;
+                }
+                addons::Next::Wait if Instant::now() < end => reporter.waiting(dead.in_words()),
+                addons::Next::Wait | addons::Next::GiveUp => return Err(Lack::Addon(dead)),
+            },
+            Lack::Passing(why) if Instant::now() < end => reporter.waiting(why),
+            lack => return Err(lack),
         }
     }
 }
@@ -198,3 +236,7 @@ fn not_ready(context: &Context, why: &str) -> anyhow::Error {
     let what = format!("the cluster {:?} does not become ready", context.options.name.as_str());
     Failure::new(FailureId::ClusterNotReady, what).evidence(why).into()
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+pub(super) mod tests;

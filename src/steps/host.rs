@@ -4,11 +4,11 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use bootstrap_run::event::StepReporter;
+use bootstrap_run::failure::{self, Failure, FailureId};
+use bootstrap_run::step::Observation;
 
 use crate::context::Context;
-use crate::event::StepReporter;
-use crate::failure::{self, Failure, FailureId};
-use crate::step::Observation;
 
 /// Node image, container images and three small databases take about this much; with less the kubelet starts to evict.
 const ROOM: u64 = 5 << 30;

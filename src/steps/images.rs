@@ -8,6 +8,11 @@ mod runtime;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use bootstrap_fetch::image::ImageName;
+use bootstrap_run::event::StepReporter;
+use bootstrap_run::failure::{self, FailureId};
+use bootstrap_run::process::StartError;
+use bootstrap_run::step::Observation;
 use futures::future::{BoxFuture, FutureExt as _};
 use futures::{StreamExt as _, TryStreamExt as _};
 use serde::Deserialize;
@@ -16,12 +21,7 @@ use self::pull::Use;
 use self::runtime::Runtime;
 use super::registries;
 use crate::context::Context;
-use crate::event::StepReporter;
-use crate::failure::{self, FailureId};
-use crate::image::ImageName;
 use crate::pins::{ImagePin, ImageRole};
-use crate::process::StartError;
-use crate::step::Observation;
 use crate::tools::docker::Container;
 
 /// Pulls at the same time in one Kubernetes node: the largest image decides, the others fit beside it.
@@ -56,8 +56,12 @@ pub(super) async fn observe(context: &Context) -> Result<Observation> {
     let missing = match missing(context, &runtimes).await {
         Ok(missing) => missing,
         // An adopted cluster may have its runtime elsewhere: what cannot be brought early comes late.
-        Err(error) if error.downcast_ref::<StartError>() == Some(&StartError::NotFound) => {
-            return Ok(Observation::Done("left to the kubelet: there is no crictl on this machine".to_owned()));
+        Err(error) if context.is_adopted() && error.is::<StartError>() => {
+            let what = match failure::of(&error) {
+                Some(found) if error.downcast_ref() == Some(&StartError::Unusable) => found.seen().join("; "),
+                _ => "there is no crictl on this machine".to_owned(),
+            };
+            return Ok(Observation::Done(format!("left to the kubelet: {what}")));
         }
         Err(error) => match failure::of(&error) {
             Some(found) if found.id() == FailureId::CommandFailed => {
@@ -141,7 +145,9 @@ async fn fill(context: &Context, runtimes: &[Runtime], reporter: &StepReporter) 
     }
     let mut jobs = futures::stream::iter(jobs).buffer_unordered(PARALLEL);
     let mut brought = 0;
-    reporter.waiting(format!("pulling {total} images"));
+    if total > 0 {
+        reporter.waiting(format!("pulling {total} image{}", if total == 1 { "" } else { "s" }));
+    }
     while let Some(image) = jobs.try_next().await? {
         brought += 1;
         reporter.waiting(format!("{brought} of {total} images pulled, {image} last"));
@@ -237,3 +243,7 @@ async fn present(context: &Context, runtime: &Runtime) -> Result<Vec<String>> {
         serde_json::from_str(&listed).context("`crictl images` answered something that is not understood")?;
     Ok(listing.images.into_iter().flat_map(|image| image.repo_tags.into_iter().chain(image.repo_digests)).collect())
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests;

@@ -1,10 +1,10 @@
 //! The Kubernetes node image in docker.
 
 use anyhow::Result;
+use bootstrap_run::event::StepReporter;
+use bootstrap_run::step::Observation;
 
 use crate::context::Context;
-use crate::event::StepReporter;
-use crate::step::Observation;
 
 /// The node image as docker is to pull it: by digest alone, through the registry mirror if there is one.
 pub(super) async fn reference(context: &Context) -> Result<String> {
@@ -25,5 +25,5 @@ pub(super) async fn observe(context: &Context) -> Result<Observation> {
 pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<()> {
     let reference = reference(context).await?;
     reporter.waiting(format!("docker pulls {}", context.node_image().await?.image));
-    context.docker.pull(&reference, crate::step::StepId::NodeImage.deadline()).await
+    context.docker.pull(&reference, crate::step_id::StepId::NodeImage.deadline()).await
 }

@@ -1,18 +1,17 @@
 //! The pgEdge nodes: one CloudNativePG Cluster each, all of them healthy.
 
 use anyhow::Result;
+use bootstrap_cluster::kubernetes::{self, Objects};
+use bootstrap_cluster::verdict::{Verdict, cluster, pod};
+use bootstrap_run::event::StepReporter;
+use bootstrap_run::failure::Failure;
+use bootstrap_run::step::Observation;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, DynamicObject, ListParams, LogParams};
 use kube::{Client, ResourceExt as _};
 
 use crate::context::Context;
-use crate::event::StepReporter;
-use crate::failure::Failure;
-use crate::kubernetes::{self, Objects};
 use crate::options::Options;
-use crate::sql::cluster_resource;
-use crate::step::Observation;
-use crate::verdict::{Verdict, cluster, pod};
 
 /// The chart labels every node's Cluster with the release that it belongs to.
 pub(super) const SELECTOR: &str = "pgedge.com/app-name=pgedge";
@@ -35,11 +34,11 @@ pub(crate) struct NodeHealth {
 }
 
 fn clusters(client: &Client, context: &Context) -> Api<DynamicObject> {
-    Api::namespaced_with(client.clone(), &context.options.namespace, &cluster_resource())
+    Api::namespaced_with(client.clone(), &context.namespace(), &kubernetes::cluster_resource())
 }
 
 fn pods(client: &Client, context: &Context) -> Api<Pod> {
-    Api::namespaced(client.clone(), &context.options.namespace)
+    Api::namespaced(client.clone(), &context.namespace())
 }
 
 /// The health of every node of the options.
@@ -47,7 +46,7 @@ fn pods(client: &Client, context: &Context) -> Api<Pod> {
 /// A Cluster alone does not tell: with its operator away it says for ever what was true before. So its pods are asked
 /// too; that the operator is there is the business of its own step.
 pub(crate) async fn health(context: &Context) -> Result<Vec<NodeHealth>> {
-    let client = kubernetes::client(&context.places.kubeconfig).await?;
+    let client = context.client().await?;
     let listed = clusters(&client, context).list(&ListParams::default().labels(SELECTOR)).await;
     let listed = match listed {
         Ok(listed) => listed.items,
@@ -99,7 +98,7 @@ pub(super) async fn observe(context: &Context) -> Result<Observation> {
     let health = health(context).await?;
     let Some(why) = late(&health) else { return Ok(Observation::Done(context.node_names().join(", "))) };
     // The operator above says for ever that it is at work; what keeps a pod from starting stands in the pod.
-    let client = kubernetes::client(&context.places.kubeconfig).await?;
+    let client = context.client().await?;
     let listed = pods(&client, context).list(&ListParams::default().labels(CLUSTER)).await;
     let listed = listed.map_err(|error| kubernetes::refused("cannot list the pods of the nodes", &error))?;
     Ok(Observation::Waiting(match stuck(context, &by_name(listed.items)) {
@@ -130,7 +129,7 @@ fn late(health: &[NodeHealth]) -> Option<String> {
 
 /// Nothing here can make a node healthy but time: waits, and ends as soon as one cannot become healthy any more.
 pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<()> {
-    let client = kubernetes::client(&context.places.kubeconfig).await?;
+    let client = context.client().await?;
     let healthy_with_pods = async {
         pods_ready(&client, context, reporter).await;
         healthy(&client, context, reporter).await;
@@ -204,3 +203,7 @@ async fn last_words(pods: &Api<Pod>, pod: &str) -> Option<String> {
     let parameters = LogParams { tail_lines: Some(LOG_LINES), ..LogParams::default() };
     pods.logs(pod, &parameters).await.ok()
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+pub(super) mod tests;

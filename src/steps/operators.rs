@@ -1,25 +1,32 @@
 //! cert-manager and CloudNativePG: their pinned manifests, applied, and their webhooks answering.
+//!
+//! An operator that somebody else has installed in an adopted cluster is used as it is, or refused; nothing of it is changed.
+
+mod found;
+mod mend;
+mod probes;
 
 use std::path::PathBuf;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use bootstrap_cluster::kubernetes::{self, Answer, Manifest, Site};
+use bootstrap_cluster::verdict::{pod, workload};
+use bootstrap_run::event::StepReporter;
+use bootstrap_run::failure::{Failure, FailureId, Hint, Ours, hint};
+use bootstrap_run::step::Observation;
+use bootstrap_run::work::heavy;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::{Api, ListParams};
-use kube::discovery::ApiResource;
-use kube::{Client, ResourceExt as _};
-use serde_json::json;
+use kube::{Api, Client, ResourceExt as _};
 
+use self::found::{Found, Stand, stand};
+use self::probes::probe;
 use super::cluster;
 use crate::context::Context;
-use crate::event::StepReporter;
-use crate::failure::{Failure, FailureId};
-use crate::kubernetes::{self, Answer, Manifest, Probe};
 use crate::pins::{ImagePin, ImageRole, ManifestPin};
-use crate::step::{Observation, Operator};
-use crate::verdict::{pod, workload};
-use crate::work::heavy;
+use crate::step_id::Operator;
 
 /// Between two questions to what cannot be watched.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -29,6 +36,16 @@ struct Facts {
     namespace: &'static str,
     /// The Deployments of the manifest, each with the image that it runs.
     deployments: &'static [(&'static str, ImageRole)],
+    /// The API group of its custom resources.
+    group: &'static str,
+    /// The last part of the name of the image that makes it the operator.
+    program: &'static str,
+    /// What `app.kubernetes.io/name` says, whoever installed it.
+    label: &'static str,
+    /// Secret and field of the certificate by which the API server is to know the webhooks.
+    authority: (&'static str, &'static str),
+    /// Whether the certificate is told to the API server only when the operator starts, and not whenever it is lacking.
+    tells_at_start: bool,
 }
 
 fn facts(operator: Operator) -> Facts {
@@ -40,54 +57,30 @@ fn facts(operator: Operator) -> Facts {
                 ("cert-manager-cainjector", ImageRole::CertManagerCainjector),
                 ("cert-manager-webhook", ImageRole::CertManagerWebhook),
             ],
+            group: "cert-manager.io",
+            program: "cert-manager-controller",
+            label: "cert-manager",
+            authority: ("cert-manager-webhook-ca", "ca.crt"),
+            tells_at_start: false,
         },
-        Operator::CloudnativePg => {
-            Facts { namespace: "cnpg-system", deployments: &[("cnpg-controller-manager", ImageRole::CloudnativePg)] }
-        }
+        Operator::CloudnativePg => Facts {
+            namespace: "cnpg-system",
+            deployments: &[("cnpg-controller-manager", ImageRole::CloudnativePg)],
+            group: "postgresql.cnpg.io",
+            program: "cloudnative-pg",
+            label: "cloudnative-pg",
+            authority: ("cnpg-webhook-cert", "tls.crt"),
+            // And once an hour.
+            tells_at_start: true,
+        },
     }
 }
 
-/// An object that the operator's webhook must let pass, and one that it must deny.
-fn probe(operator: Operator) -> Probe {
-    match operator {
-        Operator::CertManager => {
-            let certificate = |spec: serde_json::Value| {
-                json!({
-                    "apiVersion": "cert-manager.io/v1", "kind": "Certificate",
-                    "metadata": {"name": "pgedge-bootstrap-probe"}, "spec": spec,
-                })
-            };
-            Probe {
-                resource: resource("cert-manager.io", "v1", "Certificate", "certificates"),
-                namespace: "default",
-                valid: certificate(
-                    json!({"secretName": "probe", "dnsNames": ["probe"], "issuerRef": {"name": "probe"}}),
-                ),
-                // A certificate must be for something: only the webhook knows.
-                invalid: certificate(json!({"secretName": "probe", "issuerRef": {"name": "probe"}})),
-            }
-        }
-        Operator::CloudnativePg => {
-            let cluster = |size: &str| {
-                json!({
-                    "apiVersion": "postgresql.cnpg.io/v1", "kind": "Cluster",
-                    "metadata": {"name": "pgedge-bootstrap-probe"},
-                    "spec": {"instances": 1, "storage": {"size": size}},
-                })
-            };
-            Probe {
-                resource: resource("postgresql.cnpg.io", "v1", "Cluster", "clusters"),
-                namespace: "default",
-                valid: cluster("1Gi"),
-                invalid: cluster("lots"),
-            }
-        }
+impl Facts {
+    /// The secret by its namespace and name, and its field.
+    fn authority(&self) -> (&'static str, &'static str, &'static str) {
+        (self.namespace, self.authority.0, self.authority.1)
     }
-}
-
-fn resource(group: &str, version: &str, kind: &str, plural: &str) -> ApiResource {
-    let kind = kube::core::GroupVersionKind::gvk(group, version, kind);
-    ApiResource::from_gvk_with_plural(&kind, plural)
 }
 
 // ---- the manifest ----
@@ -117,14 +110,61 @@ pub(super) async fn fetch_manifest(context: &Context, operator: Operator, report
 
 // ---- the operator ----
 
+/// # Errors
+/// [`OperatorForeign`](bootstrap_run::failure::FailureId::OperatorForeign) if an adopted cluster has an operator of somebody else that cannot be used: to be called
+/// before anything is applied there.
+pub(super) async fn refuse_foreign(context: &Context, client: &Client) -> Result<()> {
+    let look = |operator| stand(context, client, operator);
+    tokio::try_join!(look(Operator::CertManager), look(Operator::CloudnativePg)).map(drop)
+}
+
+pub(super) fn namespace(operator: Operator) -> &'static str {
+    facts(operator).namespace
+}
+
+/// Whether the operator is to be made, or to be made another version: nobody else has installed it, and it is not there as it is
+/// pinned.
+pub(super) async fn is_to_be_made(context: &Context, client: &Client, operator: Operator) -> Result<bool> {
+    if let Stand::Used(_) = stand(context, client, operator).await? {
+        return Ok(false);
+    }
+    let facts = facts(operator);
+    let deployments: Api<Deployment> = Api::namespaced(client.clone(), facts.namespace);
+    for (name, role) in facts.deployments {
+        let found = deployments.get_opt(name).await;
+        let found = found.map_err(|error| kubernetes::refused(format!("cannot read deployment {name}"), &error))?;
+        let pinned = context.pins.image(*role)?.reference();
+        if found.is_none_or(|found| image_of(&found) != pinned) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 pub(super) async fn observe(context: &Context, operator: Operator) -> Result<Observation> {
-    let version = &manifest_pin(context, operator).version;
     if !context.places.kubeconfig.exists() {
         return Ok(Observation::Missing("there is no cluster".to_owned()));
     }
-    let client = kubernetes::client(&context.places.kubeconfig).await?;
+    let client = context.client().await?;
+    match stand(context, &client, operator).await? {
+        Stand::Ours => observe_ours(context, &client, operator).await,
+        Stand::Used(found) => observe_used(&client, operator, &found).await,
+    }
+}
+
+async fn observe_ours(context: &Context, client: &Client, operator: Operator) -> Result<Observation> {
     let facts = facts(operator);
+    let manifest = outline(context, operator).await?;
+    let lacks = match &manifest {
+        Some(manifest) => kubernetes::lacks(client, manifest).await?,
+        None => Vec::new(),
+    };
+    // Whatever is wrong with a Deployment whose types are gone comes from that.
+    if manifest.as_ref().is_some_and(|manifest| kubernetes::has_lost_types(manifest, &lacks)) {
+        return Ok(Observation::Wrong(mend::in_words(&lacks)));
+    }
     let deployments: Api<Deployment> = Api::namespaced(client.clone(), facts.namespace);
+    let mut late = None;
     for (name, role) in facts.deployments {
         let found = deployments.get_opt(name).await;
         let Some(found) =
@@ -136,17 +176,62 @@ pub(super) async fn observe(context: &Context, operator: Operator) -> Result<Obs
         if image != wanted {
             return Ok(Observation::Wrong(format!("deployment {name} runs {image}, pinned is {wanted}")));
         }
-        if let Err(why) = workload::deployment(&found) {
-            return Ok(Observation::Waiting(format!("{name}: {why}")));
+        late = late.or_else(|| workload::deployment(&found).err().map(|why| format!("{name}: {why}")));
+    }
+    // What is gone says why its Deployment is late.
+    if !lacks.is_empty() {
+        return Ok(Observation::Wrong(mend::in_words(&lacks)));
+    }
+    if let Some(why) = late {
+        return Ok(Observation::Waiting(why));
+    }
+    if let Some(manifest) = &manifest {
+        let lacks = kubernetes::bundles(client, manifest, facts.authority()).await?;
+        if !lacks.is_empty() {
+            return Ok(Observation::Waiting(mend::in_words(&lacks)));
         }
     }
-    Ok(match probe(operator).ask(&client).await {
-        Answer::Serving => Observation::Done(version.clone()),
+    Ok(match probe(operator).ask(client).await {
+        Answer::Serving => {
+            let version = &manifest_pin(context, operator).version;
+            let lost = context.lost_types.lock().unwrap_or_else(PoisonError::into_inner).get(&operator).cloned();
+            Observation::Done(lost.map_or_else(|| version.clone(), |lost| format!("{version}; {lost}")))
+        }
         Answer::NotServing(words) => Observation::Waiting(format!("its webhook does not answer yet: {words}")),
     })
 }
 
+async fn observe_used(client: &Client, operator: Operator, found: &Found) -> Result<Observation> {
+    let deployments: Api<Deployment> = Api::namespaced(client.clone(), &found.namespace);
+    let name = &found.deployment;
+    let running = deployments.get(name).await;
+    let running = running.map_err(|error| kubernetes::refused(format!("cannot read deployment {name}"), &error))?;
+    if let Err(why) = workload::deployment(&running) {
+        return Ok(Observation::Waiting(format!("deployment {}/{name}: {why}", found.namespace)));
+    }
+    Ok(match probe(operator).ask(client).await {
+        Answer::Serving => {
+            let version = found.version.as_deref().unwrap_or_default();
+            Observation::Done(format!("{version}, that of namespace {}, used as it is", found.namespace))
+        }
+        Answer::NotServing(words) => Observation::Waiting(format!("its webhook does not answer yet: {words}")),
+    })
+}
+
+/// `None` while the file is not there: then there is nothing to compare with.
+async fn outline(context: &Context, operator: Operator) -> Result<Option<Manifest>> {
+    let Some(file) = manifest_file(context, operator).await? else { return Ok(None) };
+    let text = fs_err::read_to_string(file).context("cannot read the manifest")?;
+    let mut manifest = heavy(move || Manifest::outline(&text)).await?;
+    manifest.say_what_is_meant();
+    Ok(Some(manifest))
+}
+
 pub(super) async fn apply(context: &Context, operator: Operator, reporter: &StepReporter) -> Result<()> {
+    let client = context.client().await?;
+    if let Stand::Used(found) = stand(context, &client, operator).await? {
+        return mend::wait_for_used(&client, operator, &found, reporter).await;
+    }
     let file = manifest_file(context, operator).await?.context("the manifest has vanished from the store")?;
     let text = fs_err::read_to_string(file).context("cannot read the manifest")?;
     let facts = facts(operator);
@@ -158,17 +243,23 @@ pub(super) async fn apply(context: &Context, operator: Operator, reporter: &Step
         manifest.replace_image(&image.image.to_string(), &image.reference());
     }
     manifest.ask_often_at_the_start();
-    let client = kubernetes::client(&context.places.kubeconfig).await?;
+    manifest.say_what_is_meant();
+    let lacks = mend::what_is_lacking(&client, &manifest, reporter).await?;
+    if kubernetes::has_lost_types(&manifest, &lacks) {
+        let lost = mend::types_in_words(&lacks);
+        context.lost_types.lock().unwrap_or_else(PoisonError::into_inner).insert(operator, lost);
+    }
     reporter.waiting("applying the manifest");
-    kubernetes::apply_what_runs_nothing(&client, &manifest).await?;
+    let site = if context.is_adopted() { Site::Adopted } else { Site::Ours };
+    kubernetes::apply_what_runs_nothing(&client, &manifest, site).await?;
     // A cluster that was there before has passed its first minute, and may do without kube-proxy.
     if !context.is_adopted() {
         cluster::services_work(&client, reporter).await;
     }
-    kubernetes::apply_what_runs(&client, &manifest).await?;
+    kubernetes::apply_what_runs(&client, &manifest, site).await?;
+    mend::start_anew_if_broken(&client, &facts, &lacks, reporter).await?;
     available(&client, &facts, reporter).await?;
-    serving(&client, operator, reporter).await;
-    Ok(())
+    mend::serving(&client, operator, &manifest, reporter).await
 }
 
 /// Waits for the Deployments, and gives up as soon as one of their pods says why it cannot start.
@@ -188,22 +279,28 @@ async fn available(client: &Client, facts: &Facts, reporter: &StepReporter) -> R
             }
         }
     });
-    let broken = kubernetes::until(pods, "", |objects| objects.values().find_map(pod::broken));
+    let broken = kubernetes::until(pods, "", |objects| objects.values().find_map(|pod| broken(facts, pod)));
     tokio::select! {
         () = all_available => Ok(()),
         failure = broken => Err(failure.into()),
     }
 }
 
-/// Asks the webhook until it answers. The step's deadline ends this.
-async fn serving(client: &Client, operator: Operator, reporter: &StepReporter) {
-    let probe = probe(operator);
-    let mut pause = tokio::time::interval(PAUSE);
-    loop {
-        pause.tick().await;
-        match probe.ask(client).await {
-            Answer::Serving => return,
-            Answer::NotServing(words) => reporter.waiting(format!("its webhook does not answer yet: {words}")),
+/// Why a pod of an operator does not start, and will not. What its containers do is about the operator, and not about a node of pgEdge.
+fn broken(facts: &Facts, pod: &Pod) -> Option<Failure> {
+    let of_operator = |found: Failure, hint: Hint| {
+        Failure::new(FailureId::OperatorBroken, found.summary()).evidence(found.seen().join("\n")).hint(hint)
+    };
+    match pod::broken(pod) {
+        Some(found) if matches!(found.id(), FailureId::NodeBroken | FailureId::NodeOutOfMemory) => {
+            let (namespace, name) = (facts.namespace, pod.name_any());
+            let more = format!("`kubectl --namespace {namespace} logs {name} --previous` shows more; ");
+            Some(of_operator(found, hint![more, Ours::Env, " prints what makes kubectl work here"]))
+        }
+        Some(found) => Some(found),
+        None => {
+            let hint = "give docker more memory or CPU, or remove other things from the cluster";
+            pod::unschedulable(pod).map(|found| of_operator(found, hint.into()))
         }
     }
 }
@@ -214,18 +311,6 @@ fn image_of(deployment: &Deployment) -> String {
     containers.unwrap_or_default().first().and_then(|container| container.image.clone()).unwrap_or_default()
 }
 
-/// A second CloudNativePG in another namespace would fight with ours over the same Clusters.
-pub(super) async fn refuse_a_second(client: &Client) -> Result<()> {
-    let deployments: Api<Deployment> = Api::all(client.clone());
-    let found = deployments.list(&ListParams::default().labels("app.kubernetes.io/name=cloudnative-pg")).await;
-    let found = found.map_err(|error| kubernetes::refused("cannot list deployments", &error))?;
-    let home = facts(Operator::CloudnativePg).namespace;
-    match found.items.iter().find(|deployment| deployment.namespace().as_deref() != Some(home)) {
-        None => Ok(()),
-        Some(other) => {
-            let place = format!("{}/{}", other.namespace().unwrap_or_default(), other.name_any());
-            let what = "another CloudNativePG operator is in this cluster";
-            Err(Failure::new(FailureId::OperatorForeign, what).evidence(place).into())
-        }
-    }
-}
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests;

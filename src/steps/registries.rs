@@ -5,10 +5,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
+use bootstrap_fetch::download::Authorities;
+use bootstrap_fetch::download::RegistryMirror;
 
 use crate::context::Context;
-use crate::options::RegistryMirror;
 use crate::tools::docker::Container;
 
 /// Between two looks whether kind has started a node.
@@ -20,7 +21,7 @@ const QUESTION: Duration = Duration::from_secs(30);
 pub(super) const FOLDER: &str = "/etc/containerd/certs.d";
 
 fn hosts_file(context: &Context, mirror: &RegistryMirror) -> String {
-    let authority = if context.options.ca_file.is_some() {
+    let authority = if context.authorities.is_some() {
         format!("  ca = \"{FOLDER}/{}/ca.crt\"\n", mirror.host)
     } else {
         String::new()
@@ -36,11 +37,11 @@ pub(super) async fn differ(context: &Context, container: &Container) -> Result<O
     if context.options.registry_mirrors.is_empty() {
         return Ok(None);
     }
-    let authority = authority(context)?;
+    let authority = authority(context);
     let mut command = vec!["sh".to_owned(), "-c".to_owned(), READ.to_owned(), "sh".to_owned()];
     let mut wanted = Vec::new();
     for mirror in &context.options.registry_mirrors {
-        for (name, content) in files(context, mirror, authority.as_deref()) {
+        for (name, content) in files(context, mirror, authority) {
             command.push(format!("{FOLDER}/{}/{name}", mirror.host));
             wanted.push(content + "\0");
         }
@@ -61,16 +62,16 @@ fn files(context: &Context, mirror: &RegistryMirror, authority: Option<&str>) ->
     authority.into_iter().chain([("hosts.toml", hosts_file(context, mirror))]).collect()
 }
 
-fn authority(context: &Context) -> Result<Option<String>> {
-    context.options.ca_file.as_deref().map(fs_err::read_to_string).transpose().context("cannot read --ca-file")
+fn authority(context: &Context) -> Option<&str> {
+    context.authorities.as_ref().map(Authorities::text)
 }
 
 pub(super) async fn write(context: &Context, containers: &[Container]) -> Result<()> {
-    let authority = authority(context)?;
+    let authority = authority(context);
     for container in containers {
         for mirror in &context.options.registry_mirrors {
             let folder = format!("{FOLDER}/{}", mirror.host);
-            for (name, content) in files(context, mirror, authority.as_deref()) {
+            for (name, content) in files(context, mirror, authority) {
                 write_file(context, container, &folder, name, &content).await?;
             }
         }

@@ -1,22 +1,31 @@
 //! The chart as a helm release, with our values.
 
+mod content;
 mod fewer;
+mod memory;
+mod place;
+
+pub(crate) use place::{ensure_namespace, locate};
 
 use std::time::Duration;
 
 use anyhow::Result;
-use kube::Client;
+use bootstrap_cluster::kubernetes::{self, Manifest, Release, What};
+use bootstrap_cluster::verdict::Verdict;
+use bootstrap_run::event::StepReporter;
+use bootstrap_run::failure::{self, Failure, FailureId, Ours, hint};
+use bootstrap_run::step::Observation;
+use bootstrap_run::work::heavy;
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::{Api, Client};
 use serde_json::{Value, json};
 
-use super::{chart, nodes};
+use super::{chart, nodes, unsent};
 use crate::context::Context;
-use crate::event::StepReporter;
-use crate::failure::{Failure, FailureId};
-use crate::kubernetes;
 use crate::options::Options;
 use crate::pins::ImageRole;
-use crate::step::{Observation, StepId};
-use crate::tools::helm::{Helm, Release, Upgrade};
+use crate::step_id::StepId;
+use crate::tools::helm::{Helm, Upgrade};
 
 /// helm ends before its step does, so that its words are told.
 const MARGIN: Duration = Duration::from_secs(60);
@@ -28,38 +37,64 @@ pub(super) async fn observe(context: &Context) -> Result<Observation> {
     if !super::tools::observe(context, crate::pins::Tool::Helm).await?.is_done() {
         return Ok(Observation::Missing("helm is not installed".to_owned()));
     }
-    let Some(release) = context.helm().release(Options::RELEASE, &context.options.namespace).await? else {
+    let client = context.client().await?;
+    let Some(release) = place::find(context, &client).await? else {
         return Ok(Observation::Missing(format!("there is no release {:?}", Options::RELEASE)));
     };
-    if release.info.status != "deployed" {
-        return Ok(Observation::Wrong(format!("the release is {}", release.info.status)));
+    if release.status != "deployed" {
+        return Ok(Observation::Wrong(format!("the release is {}", release.status)));
     }
-    if release.info.description != description(context) {
-        return Ok(Observation::Wrong("the release is of another edition of the chart".to_owned()));
+    let edition = context.pins.chart.clone();
+    let chart = (release.chart().clone(), chart::folder(&edition, &context.places));
+    if let Some(what) = heavy(move || content::other_edition(&edition, &chart.0, &chart.1)).await? {
+        return Ok(Observation::Wrong(format!("the release is of another edition of the chart: {what}")));
     }
-    if release.config != values(context)? {
-        return Ok(Observation::Wrong("the release has other values".to_owned()));
+    if let Some(what) = content::other_value(release.values(), &values(context)?) {
+        return Ok(Observation::Wrong(format!("the release has other values: {what}")));
     }
-    Ok(Observation::Done(format!("chart {}, revision {}", context.pins.chart.version, release.version)))
+    if let Some(why) = lost(&client, &release).await? {
+        return Ok(Observation::Wrong(why));
+    }
+    Ok(Observation::Done(format!("chart {}, revision {}", context.pins.chart.version, release.revision)))
+}
+
+/// What somebody has removed of the release, which helm does not see: it goes with its custom resource definition. helm makes it
+/// anew, and empty.
+async fn lost(client: &Client, release: &Release) -> Result<Option<String>> {
+    let (text, namespace) = (release.manifest().to_owned(), release.namespace.clone());
+    let manifest = heavy(move || Ok(Manifest::parse(&text)?.in_namespace(&namespace))).await?;
+    match kubernetes::lacks(client, &manifest).await {
+        Ok(lacks) => Ok(lacks.iter().find(|lack| lack.what == What::Gone).map(ToString::to_string)),
+        // The type itself is not there: the operator's step brings it back.
+        Err(error) => match failure::of(&error) {
+            Some(found) if found.id() == FailureId::KubernetesRefused => Ok(Some(found.to_string())),
+            _ => Err(error),
+        },
+    }
 }
 
 /// helm runs until the chart's hook has ended, and the hook waits for all nodes. What keeps a node from becoming
 /// healthy is therefore looked for at the same time: helm would tell nothing until its time-out.
 pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<()> {
-    let client = kubernetes::client(&context.places.kubeconfig).await?;
-    super::operators::refuse_a_second(&client).await?;
-    let found = context.helm().release(Options::RELEASE, &context.options.namespace).await?;
-    if context.is_adopted() && found.as_ref().is_some_and(|release| release.info.status == "uninstalling") {
-        // A run was ended while it made room: helm goes on with such a release in one direction only.
-        fewer::remove(context, &client, reporter).await?;
-    } else {
-        refuse_other_nodes(context, found.as_ref())?;
-    }
+    let client = context.client().await?;
+    let namespace = context.namespace();
+    let found = place::find(context, &client).await?;
     // Only a release that was never complete has nothing to lose.
-    let was_complete = kubernetes::was_complete(&client, &context.options.namespace, Options::RELEASE).await?;
-    // The run's lock is ours, so a helm that is said to be at work was killed.
-    if let Some(state) = kubernetes::give_up_pending(&client, &context.options.namespace, Options::RELEASE).await? {
-        reporter.waiting(format!("the release was left {state} by a run that was ended; continuing from there"));
+    let was_complete = found.as_ref().is_some_and(|release| release.was_complete);
+    match &found {
+        Some(release) if !was_complete && !nodes_run(context, &client).await? => {
+            reporter.waiting(format!("the release was left {} and was never complete: it is removed", release.status));
+            kubernetes::remove_release(&client, &namespace, Options::RELEASE).await?;
+        }
+        Some(release) if release.status == "uninstalling" => return Err(half_gone(&namespace).into()),
+        found => {
+            refuse_other_nodes(context, found.as_ref())?;
+            // The run's lock is ours, so a helm that is said to be at work was killed.
+            if let Some(state) = kubernetes::give_up_pending(&client, &namespace, Options::RELEASE).await? {
+                reporter
+                    .waiting(format!("the release was left {state} by a run that was ended; continuing from there"));
+            }
+        }
     }
     let installed = install_and_watch(context, &client, reporter).await;
     match installed {
@@ -71,8 +106,37 @@ pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<
     }
 }
 
-async fn install_and_watch(context: &Context, client: &Client, reporter: &StepReporter) -> Result<()> {
-    let (helm, values) = (context.helm(), values(context)?);
+/// helm goes on with such a release in one direction only, and whoever chose that direction may have meant data.
+fn half_gone(namespace: &str) -> Failure {
+    let failure = Failure::new(FailureId::ReleaseFailed, "the release is being uninstalled, and is not gone");
+    let command = format!("helm uninstall {} --namespace {namespace} --wait", Options::RELEASE);
+    failure.hint(hint![
+        format!("`{command}` goes on with that; then run this again. "),
+        Ours::Env,
+        " prints where helm is"
+    ])
+}
+
+/// Whether all nodes run and the chart remembers them: then somebody may have written there, and the chart goes on with them.
+async fn nodes_run(context: &Context, client: &Client) -> Result<bool> {
+    let memory: Api<ConfigMap> = Api::namespaced(client.clone(), &context.namespace());
+    let memory = memory.get_metadata_opt(&format!("{}-config", Options::RELEASE)).await;
+    if memory.map_err(|error| kubernetes::refused("cannot read what the chart remembers", &error))?.is_none() {
+        return Ok(false);
+    }
+    Ok(nodes::health(context).await?.iter().all(|node| matches!(node.verdict, Verdict::Ready(_))))
+}
+
+/// Installs the chart, or runs it again, and ends as soon as a node cannot become healthy any more. What its job makes anew that
+/// nodes read from is noted before, and what could be learned of it after.
+pub(super) async fn install_and_watch(context: &Context, client: &Client, reporter: &StepReporter) -> Result<()> {
+    let foreseen = unsent::foresee(context, client, reporter).await?;
+    install_until_broken(context, client, reporter).await?;
+    unsent::settle(context, client, foreseen, reporter).await
+}
+
+async fn install_until_broken(context: &Context, client: &Client, reporter: &StepReporter) -> Result<()> {
+    let (helm, values) = (context.helm().await?, values(context)?);
     reporter.waiting("helm installs the chart");
     let progress = async {
         nodes::healthy(client, context, reporter).await;
@@ -89,8 +153,10 @@ async fn install_and_watch(context: &Context, client: &Client, reporter: &StepRe
 /// Fewer nodes would remove the others with their data, and more need to be told how to fill the new ones.
 fn refuse_other_nodes(context: &Context, release: Option<&Release>) -> Result<()> {
     let Some(release) = release else { return Ok(()) };
-    let Some(nodes) = release.config["pgEdge"]["nodes"].as_array() else { return Ok(()) };
-    let names: Vec<&str> = nodes.iter().filter_map(|node| node["name"].as_str()).collect();
+    let names = place::node_names(release);
+    if names.is_empty() {
+        return Ok(());
+    }
     if names == context.node_names() {
         return Ok(());
     }
@@ -101,13 +167,9 @@ fn refuse_other_nodes(context: &Context, release: Option<&Release>) -> Result<()
 
 async fn install(context: &Context, helm: &Helm, values: &Value) -> Result<()> {
     let (folder, description) = (chart::folder(&context.pins.chart, &context.places), description(context));
-    let upgrade = Upgrade {
-        name: Options::RELEASE,
-        namespace: &context.options.namespace,
-        chart: &folder,
-        values,
-        description: &description,
-    };
+    let namespace = context.namespace();
+    let upgrade =
+        Upgrade { name: Options::RELEASE, namespace: &namespace, chart: &folder, values, description: &description };
     let upgraded = helm.upgrade(&upgrade, StepId::Release.deadline() - MARGIN).await?;
     if upgraded.status.success() {
         return Ok(());
@@ -115,8 +177,7 @@ async fn install(context: &Context, helm: &Helm, values: &Value) -> Result<()> {
     Err(Failure::new(FailureId::ReleaseFailed, "helm could not install the chart").evidence(upgraded.tail()).into())
 }
 
-/// helm keeps it with the revision: how we know which edition of the chart is installed. The version alone does not
-/// tell, for the chart is pinned file by file.
+/// `helm history` shows it: for people, who see there what made a revision.
 fn description(context: &Context) -> String {
     format!("pgedge-bootstrap, chart {} sha256:{}", context.pins.chart.version, chart::sum(&context.pins.chart))
 }
@@ -139,9 +200,9 @@ pub(crate) fn values(context: &Context) -> Result<Value> {
             "storage": {"size": "500Mi"},
             "resources": {
                 "requests": {"cpu": format!("{cpu}m"), "memory": "128Mi"},
-                "limits": {"cpu": "500m", "memory": "256Mi"},
+                "limits": {"cpu": "500m", "memory": format!("{}Mi", memory::LIMIT)},
             },
-            "postgresql": {"parameters": {"shared_buffers": "32MB", "maintenance_work_mem": "16MB"}},
+            "postgresql": {"parameters": memory::parameters(context.nodes())},
             // CloudNativePG asks every ten seconds by default, which is most of the time that a small node takes.
             "probes": {
                 "startup": {"periodSeconds": 1, "failureThreshold": 3600},
@@ -151,3 +212,7 @@ pub(crate) fn values(context: &Context) -> Result<Value> {
     }});
     Ok(values)
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests;

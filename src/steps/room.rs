@@ -1,16 +1,16 @@
 //! Room in a cluster that was there before: how many pgEdge nodes it can hold is looked at once, and kept.
 
 use anyhow::Result;
+use bootstrap_cluster::adoption::{Adoption, Fit};
+use bootstrap_cluster::kubernetes;
+use bootstrap_cluster::verdict::room::{Room, fit};
+use bootstrap_run::failure::{Failure, FailureId};
+use bootstrap_run::step::Observation;
 use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::api::{Api, ListParams};
 
 use super::nodes;
-use crate::adoption::{Adoption, Fit};
 use crate::context::Context;
-use crate::failure::{Failure, FailureId};
-use crate::kubernetes;
-use crate::step::Observation;
-use crate::verdict::room::{Room, fit};
 
 /// Done once it was decided: what the nodes themselves take then would be counted against them.
 pub(super) fn observe(context: &Context) -> Observation {
@@ -22,7 +22,7 @@ pub(super) fn observe(context: &Context) -> Observation {
 
 /// Decides.
 pub(super) async fn apply(context: &Context) -> Result<()> {
-    let client = kubernetes::client(&context.places.kubeconfig).await?;
+    let client = context.client().await?;
     let (machines, pods): (Api<Node>, Api<Pod>) = (Api::all(client.clone()), Api::all(client));
     let everything = ListParams::default();
     let asked = tokio::try_join!(machines.list(&everything), pods.list(&everything));
@@ -33,7 +33,7 @@ pub(super) async fn apply(context: &Context) -> Result<()> {
     let Some(room) = Room::of(&machines.items, &others) else {
         return Err(Failure::new(FailureId::NodeUnschedulable, "the cluster has no Kubernetes node").into());
     };
-    let Some(fit) = fit(context.options.nodes, room) else {
+    let Some(fit) = fit(context.nodes(), room) else {
         let what = "the cluster has no room for two pgEdge nodes";
         return Err(Failure::new(FailureId::NodeUnschedulable, what)
             .evidence(format!("left: {}", room.in_words()))
@@ -50,3 +50,7 @@ pub(super) fn remember(context: &Context, fit: Fit) -> Result<()> {
     context.set_fit(fit);
     Ok(())
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests;

@@ -4,17 +4,18 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
+use bootstrap_fetch::download::{place_program, sum_of_file};
+use bootstrap_fetch::sum::Sha256;
+use bootstrap_run::event::StepReporter;
+use bootstrap_run::failure::{Failure, FailureId};
+use bootstrap_run::file;
+use bootstrap_run::process::excerpt;
+use bootstrap_run::step::Observation;
+use bootstrap_run::work::heavy;
 
 use crate::context::Context;
-use crate::download::{place_program, sum_of_file};
-use crate::event::StepReporter;
-use crate::failure::{Failure, FailureId};
-use crate::file;
 use crate::pins::Tool;
-use crate::process::Command;
-use crate::step::Observation;
-use crate::sum::Sha256;
-use crate::work::heavy;
+use crate::tools::program;
 
 /// A Go program of a hundred megabytes on a cold disk.
 const VERSION_ANSWER: Duration = Duration::from_secs(30);
@@ -32,6 +33,10 @@ pub(super) async fn observe(context: &Context, tool: Tool) -> Result<Observation
         && let Some(there) = suiting(context, tool).await?
     {
         return Ok(Observation::Done(there));
+    }
+    let place = context.tool_place(tool);
+    if found.is_some() && rustix::fs::access(&place, rustix::fs::Access::EXEC_OK).is_err() {
+        return Ok(Observation::Wrong(format!("{} is not executable", place.display())));
     }
     Ok(match (found, wanted) {
         (None, _) => Observation::Missing(format!("not in {}", context.places.bin.display())),
@@ -103,10 +108,10 @@ pub(crate) fn mark(context: &Context, tool: Tool) -> PathBuf {
 /// Runs the program once. What has the right bytes may still not run: a noexec mount, another processor.
 async fn runs(context: &Context, tool: Tool) -> Result<()> {
     let (version, path) = (&context.pins.tool(tool)?.version, context.tool_path(tool));
-    let found = version_of(tool, &path).await?;
+    let found = version_of(context, tool, &path).await?;
     if found.trim_start_matches('v') != version {
         let what = format!("{} does not run", path.display());
-        let seen = format!("it says that it is {found:?}, pinned is {version}");
+        let seen = format!("it says that it is {:?}, pinned is {version}", excerpt(found.as_bytes()));
         return Err(Failure::new(FailureId::ToolBroken, what).evidence(seen).into());
     }
     Ok(())
@@ -116,17 +121,22 @@ async fn runs(context: &Context, tool: Tool) -> Result<()> {
 ///
 /// # Errors
 /// [`FailureId::ToolBroken`] if it does not run.
-async fn version_of(tool: Tool, path: &Path) -> Result<String> {
+async fn version_of(context: &Context, tool: Tool, path: &Path) -> Result<String> {
     let arguments: &[&str] = match tool {
         Tool::Helm => &["version", "--template", "{{.Version}}"],
         Tool::Kind => &["version", "--quiet"],
         Tool::Kubectl => &["version", "--client", "--output", "json"],
         Tool::KubectlCnpg => &["version"],
     };
+    let command = match tool {
+        Tool::Helm => program::helm(path, &context.places.helm(), VERSION_ANSWER),
+        Tool::Kind => program::kind(path, VERSION_ANSWER),
+        Tool::Kubectl | Tool::KubectlCnpg => program::kubectl(path, VERSION_ANSWER),
+    };
     let broken =
         |seen: String| Failure::new(FailureId::ToolBroken, format!("{} does not run", path.display())).evidence(seen);
-    let answer = Command::new(path, VERSION_ANSWER).args(arguments).finish().await.map_err(|error| {
-        broken(crate::failure::of(&error).map_or_else(|| error.to_string(), |found| found.seen().join("\n")))
+    let answer = command.args(arguments).finish().await.map_err(|error| {
+        broken(bootstrap_run::failure::of(&error).map_or_else(|| error.to_string(), |found| found.seen().join("\n")))
     })?;
     if !answer.status.success() {
         return Err(broken(format!("{}: {}", answer.status, answer.tail())).into());
@@ -157,10 +167,18 @@ async fn suiting(context: &Context, tool: Tool) -> Result<Option<String>> {
     if !path.exists() {
         return Ok(None);
     }
-    let Ok(found) = version_of(tool, &path).await else { return Ok(None) };
+    let Ok(found) = version_of(context, tool, &path).await else { return Ok(None) };
     let found = found.trim_start_matches('v');
-    let suits = tool == Tool::Kubectl || found == context.pins.tool(tool)?.version;
+    let suits = if tool == Tool::Kubectl { is_a_version(found) } else { found == context.pins.tool(tool)?.version };
     Ok(suits.then(|| format!("{found}, of this machine: {}", path.display())))
+}
+
+/// `1.34.2+k3s1`: what does not tell this is not kubectl, whatever it tells.
+fn is_a_version(words: &str) -> bool {
+    let mut parts = words.split('.');
+    let is_number = |part: Option<&str>| part.is_some_and(|part| part.parse::<u16>().is_ok());
+    let digits = |part: &str| part.starts_with(|letter: char| letter.is_ascii_digit());
+    is_number(parts.next()) && is_number(parts.next()) && parts.next().is_some_and(digits) && words.len() < 64
 }
 
 /// What is in the way there is kept beside it: the machine was given to us with its cluster.
@@ -174,5 +192,20 @@ fn move_aside(context: &Context, tool: Tool) -> Result<()> {
         context.places.bin.join(format!("{}.before-pgedge-bootstrap{count}", tool.as_str()))
     };
     let aside = (0..).map(named).find(|aside| !aside.exists()).unwrap_or_else(|| named(0));
-    fs_err::rename(&path, aside).map_err(crate::failure::from_io)
+    fs_err::rename(&path, aside).map_err(bootstrap_run::failure::from_io)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_kubectl_says_of_itself_is_a_version_or_it_is_no_kubectl() {
+        for version in ["1.34.10", "1.33.2+k3s1", "1.36.0-rc.1", "1.28.15-eks-4096722"] {
+            assert!(is_a_version(version), "{version}");
+        }
+        for other in ["", "hello", "1", "1.34", "one.two.three", "1.34.", "..", "v1.34.1", "1.34.x", &"1.".repeat(99)] {
+            assert!(!is_a_version(other), "{other}");
+        }
+    }
 }

@@ -1,13 +1,29 @@
 //! The container engine, through the `docker` command: it finds its context, its socket and its credentials as the
 //! user's own `docker` does.
 
+mod at_work;
+mod engine;
+pub(crate) mod labelled;
+mod owned;
+mod settings;
+mod words;
+
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
-use serde::Deserialize;
+use anyhow::Result;
+use bootstrap_run::failure::{Failure, FailureId};
+use bootstrap_run::process::{Command, Finished};
+use tokio::sync::OnceCell;
 
-use crate::failure::{self, Failure, FailureId};
-use crate::process::{Command, StartError};
+pub(crate) use self::engine::Info;
+pub(crate) use self::words::told;
+use self::words::{reached, told_apart};
+use crate::tools::program;
+
+pub(crate) use at_work::Mark;
+pub(crate) use owned::{Container, Thing, labels};
 
 /// A healthy engine answers questions in milliseconds, a busy one in seconds.
 const QUESTION: Duration = Duration::from_secs(30);
@@ -18,77 +34,67 @@ const REMOVAL: Duration = Duration::from_secs(120);
 /// kind labels its containers with the name of their cluster.
 const KIND_LABEL: &str = "io.x-k8s.kind.cluster";
 
-/// We label the network of every cluster that we make: this is how we know our own again.
-const OWNER_LABEL: &str = "com.pgedge.bootstrap.cluster";
-
 #[derive(Debug, Clone)]
 pub(crate) struct Docker {
-    _private: (),
-}
-
-/// What the engine says of itself and its host.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct Info {
-    #[serde(rename = "ID")]
-    pub(crate) id: String,
-    pub(crate) server_version: String,
-    pub(crate) cgroup_version: String,
-    #[serde(rename = "NCPU")]
-    pub(crate) cpus: u32,
-    /// Bytes.
-    pub(crate) mem_total: u64,
-    pub(crate) docker_root_dir: String,
-}
-
-/// A container of a kind cluster.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Container {
-    pub(crate) id: String,
-    pub(crate) name: String,
-    pub(crate) state: String,
-    pub(crate) networks: Vec<String>,
-}
-
-impl Container {
-    pub(crate) fn is_running(&self) -> bool {
-        self.state == "running"
-    }
+    program: PathBuf,
+    /// Filled once the engine has told that it is docker's.
+    known: Arc<OnceCell<()>>,
 }
 
 impl Docker {
+    /// The person's own `docker`, by PATH.
     pub(crate) fn new() -> Self {
-        Self { _private: () }
+        Self { program: PathBuf::from("docker"), known: Arc::default() }
+    }
+
+    /// A program that is known to be docker.
+    #[cfg(test)]
+    pub(crate) fn at(program: PathBuf) -> Self {
+        Self { program, known: Arc::new(OnceCell::new_with(Some(()))) }
+    }
+
+    fn command(&self, deadline: Duration) -> Command {
+        program::docker(&self.program, deadline)
     }
 
     /// # Errors
-    /// [`FailureId::DockerMissing`], [`FailureId::DockerForbidden`] or [`FailureId::DockerNotRunning`].
+    /// [`FailureId::DockerMissing`], [`FailureId::DockerBroken`], [`FailureId::DockerMisconfigured`],
+    /// [`FailureId::DockerForbidden`], [`FailureId::DockerNotRunning`] or [`FailureId::DockerForeign`].
     pub(crate) async fn info(&self) -> Result<Info> {
-        let asked = docker(QUESTION).args(["info", "--format", "{{json .}}"]).finish().await.map_err(told_apart)?;
-        let answer: serde_json::Value = serde_json::from_slice(&asked.stdout).unwrap_or_default();
-        // Without a server the client still prints what it knows of itself, and the errors beside it.
-        let errors: Vec<&str> =
-            answer["ServerErrors"].as_array().into_iter().flatten().filter_map(|error| error.as_str()).collect();
-        if !errors.is_empty() || !asked.status.success() {
-            let seen = if errors.is_empty() { asked.tail() } else { errors.join("\n") };
-            return Err(not_running(&seen));
-        }
-        serde_json::from_value(answer).context("`docker info` answered something that is not understood")
+        let command = self.command(QUESTION).args(["info", "--format", "{{json .}}"]);
+        let asked = ask(command.purpose("tell of its engine", "docker info")).await?;
+        let info = engine::told_by(&asked)?;
+        // Another question may have filled it meanwhile.
+        let _ = self.known.set(());
+        Ok(info)
+    }
+
+    /// Whether it is docker's engine that answers, once: what another program answers to the other questions may look like a
+    /// docker that has nothing.
+    ///
+    /// # Errors
+    /// As [`Self::info`].
+    pub(crate) async fn is_dockers(&self) -> Result<()> {
+        if self.has_answered() { Ok(()) } else { self.info().await.map(drop) }
+    }
+
+    /// Whether docker's engine has told what it is.
+    pub(crate) fn has_answered(&self) -> bool {
+        self.known.initialized()
     }
 
     pub(crate) async fn has_image(&self, reference: &str) -> Result<bool> {
-        let asked = docker(QUESTION)
-            .args(["image", "inspect", "--format", "{{.Id}}", reference])
-            .finish()
-            .await
-            .map_err(told_apart)?;
-        Ok(asked.status.success())
+        let command = self.command(QUESTION).args(["image", "inspect", "--format", "{{.Id}}", reference]);
+        let command =
+            command.purpose(format!("look for the image {reference}"), format!("docker image inspect {reference}"));
+        Ok(reached(ask(command).await?)?.status.success())
     }
 
     /// # Errors
     /// [`FailureId::ImagePullFailed`] with docker's words.
     pub(crate) async fn pull(&self, reference: &str, deadline: Duration) -> Result<()> {
-        let pulled = docker(deadline).args(["pull", "--quiet", reference]).finish().await.map_err(told_apart)?;
+        let pulled = self.command(deadline).args(["pull", "--quiet", reference]).finish().await.map_err(told_apart)?;
+        let pulled = reached(pulled)?;
         if pulled.status.success() {
             return Ok(());
         }
@@ -96,36 +102,6 @@ impl Docker {
         let id =
             if seen.contains("no space left on device") { FailureId::DiskFull } else { FailureId::ImagePullFailed };
         Err(Failure::new(id, format!("docker cannot pull {reference}")).evidence(seen).into())
-    }
-
-    /// The containers of a kind cluster in any state, by name.
-    pub(crate) async fn kind_containers(&self, cluster: &str) -> Result<Vec<Container>> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "PascalCase")]
-        struct Row {
-            #[serde(rename = "ID")]
-            id: String,
-            names: String,
-            state: String,
-            networks: String,
-        }
-        let filter = format!("label={KIND_LABEL}={cluster}");
-        let format =
-            r#"{"ID":{{json .ID}},"Names":{{json .Names}},"State":{{json .State}},"Networks":{{json .Networks}}}"#;
-        let listed = docker(QUESTION)
-            .args(["ps", "--all", "--filter", &filter, "--format", format])
-            .stdout()
-            .await
-            .map_err(told_apart)?;
-        let mut containers = Vec::new();
-        for line in listed.lines() {
-            let row: Row =
-                serde_json::from_str(line).context("`docker ps` answered something that is not understood")?;
-            let networks = row.networks.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
-            containers.push(Container { id: row.id, name: row.names, state: row.state, networks });
-        }
-        containers.sort_by(|one, other| one.name.cmp(&other.name));
-        Ok(containers)
     }
 
     /// Brings back containers that were stopped or paused.
@@ -137,44 +113,28 @@ impl Docker {
         for (verb, containers) in [("unpause", paused), ("start", stopped)] {
             if !containers.is_empty() {
                 let names = containers.iter().map(|container| container.name.as_str());
-                docker(REMOVAL).args([verb]).args(names).stdout().await.map_err(told_apart)?;
+                self.command(REMOVAL).args([verb]).args(names).stdout().await.map_err(told_apart)?;
             }
         }
         Ok(())
     }
 
+    /// Stops and starts them: what they set up at their start is set up anew.
+    pub(crate) async fn restart(&self, containers: &[&Container]) -> Result<()> {
+        let names = containers.iter().map(|container| container.name.as_str());
+        self.command(REMOVAL).args(["restart"]).args(names).stdout().await.map(drop).map_err(told_apart)
+    }
+
     /// Removes containers with their anonymous volumes.
     pub(crate) async fn remove(&self, containers: &[Container]) -> Result<()> {
         let names = containers.iter().map(|container| container.name.as_str());
-        docker(REMOVAL).args(["rm", "--force", "--volumes"]).args(names).stdout().await.map(drop).map_err(told_apart)
-    }
-
-    /// Whether a network exists, and if so, whether we made it for this cluster.
-    pub(crate) async fn network_is_ours(&self, network: &str, cluster: &str) -> Result<Option<bool>> {
-        let format = format!("{{{{.Name}}}} {{{{index .Labels {OWNER_LABEL:?}}}}}");
-        let filter = format!("name=^{network}$");
-        let found = docker(QUESTION)
-            .args(["network", "ls", "--quiet", "--filter", &filter])
+        self.command(REMOVAL)
+            .args(["rm", "--force", "--volumes"])
+            .args(names)
             .stdout()
             .await
-            .map_err(told_apart)?;
-        let Some(id) = found.split_whitespace().next() else { return Ok(None) };
-        let label = docker(QUESTION)
-            .args(["network", "inspect", "--format", &format, id])
-            .stdout()
-            .await
-            .map_err(told_apart)?;
-        Ok(Some(label.trim() == format!("{network} {cluster}")))
-    }
-
-    pub(crate) async fn create_network(&self, network: &str, cluster: &str) -> Result<()> {
-        let label = format!("{OWNER_LABEL}={cluster}");
-        let arguments = ["network", "create", "--driver", "bridge", "--label", &label, network];
-        docker(QUESTION).args(arguments).stdout().await.map(drop).map_err(told_apart)
-    }
-
-    pub(crate) async fn remove_network(&self, network: &str) -> Result<()> {
-        docker(QUESTION).args(["network", "rm", network]).stdout().await.map(drop).map_err(told_apart)
+            .map(drop)
+            .map_err(told_apart)
     }
 
     /// Runs a program in a container and returns what it prints.
@@ -186,7 +146,7 @@ impl Docker {
         deadline: Duration,
     ) -> Result<String> {
         let base = ["exec", "--interactive", container];
-        docker(deadline).args(base).args(arguments).input(input).stdout().await
+        self.command(deadline).args(base).args(arguments).input(input).stdout().await.map_err(told_apart)
     }
 
     /// Runs a program in one container with its output as the input of another program in another one. `arrived` is told
@@ -198,9 +158,9 @@ impl Docker {
         deadline: Duration,
         arrived: impl FnMut(u64),
     ) -> Result<()> {
-        let source = docker(deadline).args(["exec", from]).args(source);
-        let sink = docker(deadline).args(["exec", "--interactive", to]).args(sink);
-        source.pipe_into(sink, arrived).await
+        let source = self.command(deadline).args(["exec", from]).args(source);
+        let sink = self.command(deadline).args(["exec", "--interactive", to]).args(sink);
+        source.pipe_into(sink, arrived).await.map_err(told_apart)
     }
 
     /// As [`Self::exec`], for callers who know what a failure means.
@@ -209,40 +169,21 @@ impl Docker {
         container: &str,
         arguments: &[&str],
         deadline: Duration,
-    ) -> Result<crate::process::Finished> {
-        docker(deadline).args(["exec", container]).args(arguments).finish().await
+    ) -> Result<bootstrap_run::process::Finished> {
+        let ran =
+            self.command(deadline).args(["exec", container]).args(arguments).finish().await.map_err(told_apart)?;
+        reached(ran)
     }
 }
 
-fn docker(deadline: Duration) -> Command {
-    Command::new("docker", deadline)
+/// Asks docker itself, not a program in a container.
+async fn ask(question: Command) -> Result<Finished> {
+    settings::refuse_odd()?;
+    question.finish().await.map_err(words::unanswered)
 }
 
-fn not_running(seen: &str) -> anyhow::Error {
-    // docker tells them apart by words alone.
-    if seen.contains("permission denied") {
-        return Failure::new(FailureId::DockerForbidden, "you may not use docker").evidence(seen).into();
-    }
-    Failure::new(FailureId::DockerNotRunning, "docker does not answer").evidence(seen).into()
-}
-
-/// A docker that is not installed is another failure than a command that fails.
-fn told_apart(error: anyhow::Error) -> anyhow::Error {
-    if error.downcast_ref::<StartError>() == Some(&StartError::NotFound) {
-        return Failure::new(FailureId::DockerMissing, "docker is not installed")
-            .evidence("there is no `docker` on the PATH")
-            .into();
-    }
-    let unreachable = |line: &String| {
-        line.contains("docker daemon") && (line.contains("Cannot connect") || line.contains("permission denied"))
-    };
-    match failure::of(&error) {
-        Some(found) if found.id() == FailureId::CommandFailed && found.seen().iter().any(unreachable) => {
-            not_running(&found.seen().join("\n"))
-        }
-        Some(found) if found.id() == FailureId::CommandDeadline => {
-            Failure::new(FailureId::DockerNotRunning, "docker does not answer").evidence(found.summary()).into()
-        }
-        _ => error,
-    }
+/// As [`ask`], for what docker can always answer.
+async fn answer(question: Command) -> Result<Finished> {
+    settings::refuse_odd()?;
+    question.succeed().await.map_err(words::unanswered)
 }

@@ -1,12 +1,14 @@
 //! kind makes the cluster. It is asked for nothing else: what becomes of the cluster afterwards is seen through docker
 //! and the Kubernetes API, because kind's own `--wait` only warns and its `get clusters` lists dead containers too.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
+use bootstrap_run::process::Finished;
 
-use crate::process::{Command, Finished};
+use crate::tools::program;
 
 /// What kubeadm is told beside what kind tells it. A patch counts for the versions of kubeadm's configuration that it names.
 const KUBEADM_PATCHES: [&str; 3] = [
@@ -37,6 +39,8 @@ pub(crate) struct NewCluster<'a> {
     /// Where kind writes its kubeconfig. Ours is [`Kind::kubeconfig`]; kind would write it to the person's own if it were
     /// not told another place.
     pub(crate) kubeconfig: &'a Path,
+    /// In which its docker labels what it makes.
+    pub(crate) environment: Vec<(&'static str, OsString)>,
 }
 
 impl Kind {
@@ -54,24 +58,21 @@ impl Kind {
             "nodes": nodes,
             "kubeadmConfigPatches": KUBEADM_PATCHES,
         });
-        Command::new(&self.program, deadline)
-            .args(["create", "cluster", "--retain", "--name", cluster.name, "--image", cluster.image, "--config", "-"])
+        let kind = program::kind(&self.program, deadline);
+        let kind = cluster.environment.iter().fold(kind, |kind, (name, value)| kind.env(name, value));
+        kind.args(["create", "cluster", "--retain", "--name", cluster.name, "--image", cluster.image, "--config", "-"])
             .args([Path::new("--kubeconfig"), cluster.kubeconfig])
             .env("KIND_EXPERIMENTAL_DOCKER_NETWORK", cluster.network)
-            // The provider is docker: kind would otherwise take podman or nerdctl if it finds docker's answer wanting.
-            .env("KIND_EXPERIMENTAL_PROVIDER", "docker")
             .input(configuration.to_string())
             .finish()
             .await
+            .map_err(|error| program::tool_told_apart(&self.program, error))
     }
 
     /// The kubeconfig of a cluster, on the standard output. kind has it as soon as the control plane's own is written,
     /// which is long before [`Self::create`] ends.
     pub(crate) async fn kubeconfig(&self, name: &str) -> Result<Finished> {
-        Command::new(&self.program, Duration::from_secs(30))
-            .args(["get", "kubeconfig", "--name", name])
-            .env("KIND_EXPERIMENTAL_PROVIDER", "docker")
-            .finish()
-            .await
+        let command = program::kind(&self.program, Duration::from_secs(30)).args(["get", "kubeconfig", "--name", name]);
+        command.finish().await.map_err(|error| program::tool_told_apart(&self.program, error))
     }
 }

@@ -1,12 +1,12 @@
 //! A pinned file beside what upstream says of it.
 
 use anyhow::Result;
+use bootstrap_fetch::download::Answer;
+use bootstrap_fetch::sum::Sha256;
 
 use super::published::{FileSigner, Publication};
 use super::signature::{self, Signature};
 use super::{Finding, Upstream, Verdict, sums};
-use crate::download::Answer;
-use crate::sum::Sha256;
 
 /// # Errors
 /// Those of the network, which leave the verdict unknown.

@@ -1,13 +1,13 @@
 //! A pinned image beside what its registry says of it.
 
 use anyhow::Result;
+use bootstrap_fetch::download::{Answer, Puller};
+use bootstrap_fetch::image::ImageName;
+use bootstrap_fetch::sum::Digest;
 
 use super::published::ImageSigner;
 use super::signature::{self, Signature};
 use super::{Finding, Upstream, Verdict};
-use crate::download::{Answer, Puller};
-use crate::image::ImageName;
-use crate::sum::Digest;
 
 /// # Errors
 /// Those of the network, which leave the verdict unknown.

@@ -1,10 +1,10 @@
 //! Whether upstream has a newer version than the pinned one. It is told, and never taken.
 
 use anyhow::{Context as _, Result};
+use bootstrap_fetch::download::{Answer, Asker};
 use serde::Serialize;
 
 use super::words_of;
-use crate::download::{Answer, Asker};
 
 /// Something that has versions of its own.
 #[derive(Debug, Clone)]

@@ -183,8 +183,8 @@ pub(super) fn releases(pins: &Pins) -> Result<Vec<Release>> {
 #[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
-    use crate::platform::Platform;
-    use crate::sum::Sha256;
+    use bootstrap_fetch::platform::Platform;
+    use bootstrap_fetch::sum::Sha256;
 
     #[test]
     fn the_lists_of_the_built_in_tools_have_upstreams_names() {

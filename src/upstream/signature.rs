@@ -5,14 +5,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
+use bootstrap_fetch::download::{Answer, Asker};
+use bootstrap_fetch::image::ImageName;
+use bootstrap_fetch::sum::{Digest, Sha256};
+use bootstrap_run::process::{Command, Finished, StartError};
 use serde::Serialize;
 
 use super::published::{CosignProof, FileSigner, Identity, ImageSigner, PublicKey};
 use super::{Upstream, words_of};
-use crate::download::{Answer, Asker};
-use crate::image::ImageName;
-use crate::process::{Command, Finished, StartError};
-use crate::sum::{Digest, Sha256};
+use crate::tools::program;
 
 const GPG: Duration = Duration::from_secs(60);
 
@@ -74,13 +75,13 @@ pub(super) async fn of_sums(asker: &Asker, list: &str, signature: &str, (keys, s
 
 async fn gpg(asker: &Asker, list: &str, signature: &str, (keys, signers): (&str, &[&str])) -> Result<Signature> {
     let folder = tempfile::tempdir()?;
-    // A home of its own, and nothing that stays behind: what it starts by itself outlives it.
-    let command = |arguments: &[&str]| {
-        let home = [folder.path().as_os_str()];
-        Command::new("gpg", GPG).args(["--homedir"]).args(home).args(["--batch", "--no-autostart"]).args(arguments)
-    };
-    if ask(command(&["--version"])).await?.is_none() {
+    let command = |arguments: &[&str]| program::gpg(folder.path(), GPG).args(arguments);
+    let Some(known) = ask(command(&["--version"])).await? else {
         return Ok(Signature::NotChecked("no gpg here".to_owned()));
+    };
+    // One before 2.1 has other options, and its refusal of ours is no word about a signature.
+    if !known.status.success() {
+        return Ok(Signature::NotChecked(format!("the gpg here is not one of 2.1 or newer: {}", last_line(&known))));
     }
     let mut files = Vec::new();
     for (name, url) in [("keys", keys), ("list.asc", signature)] {
@@ -137,7 +138,7 @@ async fn cosign_file(asker: &Asker, file: &Path, proof: &CosignProof, identity: 
         return Ok(no_cosign());
     }
     let folder = tempfile::tempdir()?;
-    let mut command = Command::new("cosign", COSIGN).args(["verify-blob"]).args([file]).args(signed_by(identity));
+    let mut command = program::cosign(COSIGN).args(["verify-blob"]).args([file]).args(signed_by(identity));
     let proofs = match proof {
         CosignProof::Bundle(bundle) => vec![("--bundle", bundle)],
         CosignProof::Detached { signature, certificate } => {
@@ -180,7 +181,7 @@ async fn cosign_image(
     let folder = tempfile::tempdir()?;
     let mirror = upstream.registry.mirror(name);
     let place = mirror.map_or(name.registry(), |mirror| mirror.address());
-    let mut command = Command::new("cosign", COSIGN).args(["verify"]);
+    let mut command = program::cosign(COSIGN).args(["verify"]);
     let whom = match signer {
         ImageSigner::Key(key) => {
             let place = folder.path().join("key.pem");
@@ -226,7 +227,7 @@ fn signed_by(identity: Identity) -> [&'static str; 4] {
 }
 
 async fn has_cosign() -> Result<bool> {
-    Ok(ask(Command::new("cosign", COSIGN).args(["version"])).await?.is_some())
+    Ok(ask(program::cosign(COSIGN).args(["version"])).await?.is_some())
 }
 
 /// What takes part in a signature is not there, or is another one. A mirror may just not have it; upstream, which has

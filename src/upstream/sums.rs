@@ -1,8 +1,7 @@
 //! Lists of checksums, as upstreams publish them: a sum alone, or lines of `sha256sum`, of `shasum` or of BSD's `sha256`.
 
 use anyhow::{Context as _, Result};
-
-use crate::sum::Sha256;
+use bootstrap_fetch::sum::Sha256;
 
 /// The sum that a list has for the file of this name; `None` if it does not name it.
 ///

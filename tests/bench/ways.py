@@ -87,7 +87,9 @@ class Bench:
         return seconds
 
     def remove_clusters(self):
-        checked([self.binary, "down", "--name", CLUSTERS[PRODUCT], "--output", "json"], self.settings)
+        # Each run had a HOME of its own.
+        down = ["down", "--take-over", "--yes", "--name", CLUSTERS[PRODUCT], "--output", "json"]
+        checked([self.binary, *down], self.settings)
         label = f"label=io.x-k8s.kind.cluster={CLUSTERS[SHELL]}"
         for container in self.docker("ps", "--all", "--quiet", "--filter", label).split():
             self.docker("rm", "--force", "--volumes", container)

@@ -47,7 +47,8 @@ impl Lab {
 
     pub(crate) fn leave(&self) {
         for name in self.clusters {
-            self.up_command(&["down", "--name", name]).output().unwrap();
+            // An interrupted test had another HOME.
+            self.up_command(&["down", "--take-over", "--yes", "--name", name]).output().unwrap();
         }
     }
 
@@ -71,7 +72,9 @@ impl Lab {
 
     /// The node image as the host's docker gets it.
     pub(crate) fn node_image(&self) -> String {
-        format!("127.0.0.1:15000/kindest/node@{}", self.pins()["node_images"][0]["digest"].as_str().unwrap())
+        let mirrors = self.setting_if_any("PGEDGE_BOOTSTRAP_REGISTRY_MIRROR").unwrap();
+        let registry = mirrors.split(',').find_map(|mirror| mirror.strip_prefix("docker.io=http://")).unwrap();
+        format!("{registry}/kindest/node@{}", self.pins()["node_images"][0]["digest"].as_str().unwrap())
     }
 
     /// The program in the lab, with nothing else in its environment.
@@ -86,10 +89,16 @@ impl Lab {
         command
     }
 
+    /// What leads docker's command line to the lab's engine.
+    pub(crate) fn docker_settings(&self) -> impl Iterator<Item = (&str, &str)> {
+        let settings = self.settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        settings.filter(|(name, _)| name.starts_with("DOCKER_"))
+    }
+
     pub(crate) fn docker(&self, arguments: &[&str]) -> Ran {
         let mut command = Command::new("docker");
         command.args(arguments);
-        command.envs(self.setting_if_any("DOCKER_HOST").map(|host| ("DOCKER_HOST", host)));
+        command.envs(self.docker_settings());
         ran(&command.output().unwrap())
     }
 
@@ -98,12 +107,14 @@ impl Lab {
     pub(crate) fn docker_lists(&self) -> BTreeSet<String> {
         let rows = |list: &[&str], label: &str| {
             let format = format!("{{{{.Name{}}}}} {{{{.Label {label:?}}}}}", if list[0] == "ps" { "s" } else { "" });
-            self.docker(&[list, &["--format", &format]].concat()).stdout
+            let listed = self.docker(&[list, &["--format", &format]].concat());
+            assert_eq!(listed.code, 0, "{}", listed.stderr);
+            listed.stdout
         };
         let of_others = |label: &str| !label.is_empty() && !self.clusters.contains(&label);
         let containers = rows(&["ps", "--all"], "io.x-k8s.kind.cluster");
         let networks = rows(&["network", "ls"], "com.pgedge.bootstrap.cluster");
-        let volumes = self.docker(&["volume", "ls", "--quiet", "--filter", "dangling=true"]).stdout;
+        let volumes = rows(&["volume", "ls", "--filter", "dangling=true"], "com.pgedge.bootstrap.cluster");
         [("container", containers), ("network", networks), ("volume", volumes)]
             .into_iter()
             .flat_map(|(what, rows)| {

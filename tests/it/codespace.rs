@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 
-use crate::support::World;
+use crate::support::{INFO, World};
 
 /// A docker that answers as soon as there is a file `engine`, and before that says what its client says without one.
 const LATE: &str = r#"
@@ -13,8 +13,6 @@ if [ ! -e "$HOME/engine" ]; then
 fi
 [ "$1" != info ] || cat "$HOME/engine"
 "#;
-
-const ANSWER: &str = r#"{"ID": "1", "ServerVersion": "28.2.2", "CgroupVersion": "2", "NCPU": 4, "MemTotal": 8589934592, "DockerRootDir": "/nowhere"}"#;
 
 #[test]
 fn a_docker_that_comes_late_is_waited_for_with_its_reason() {
@@ -26,7 +24,7 @@ fn a_docker_that_comes_late_is_waited_for_with_its_reason() {
     let reason = "docker: docker does not answer yet: Cannot connect to the Docker daemon";
     assert!(lines.any(|line| line.contains(reason)), "the reason was never said");
     // Moved into its place, for it is read at any moment.
-    std::fs::write(world.home.path().join("answer"), ANSWER).unwrap();
+    std::fs::write(world.home.path().join("answer"), INFO).unwrap();
     std::fs::rename(world.home.path().join("answer"), world.home.path().join("engine")).unwrap();
     let rest: Vec<String> = lines.collect();
     assert!(run.wait().unwrap().success(), "{rest:#?}");

@@ -41,6 +41,20 @@ fn a_tool_that_was_changed_is_put_right_from_the_store() {
 }
 
 #[test]
+fn a_tool_that_may_not_be_executed_any_more_is_told_and_put_right() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let world = World::new();
+    assert_eq!(world.tools().code, 0);
+    let kind = world.home.bin().join("kind");
+    std::fs::set_permissions(&kind, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let verify = world.home.run(&world.arguments("verify", &["kind", "--output", "json"]));
+    let document: serde_json::Value = serde_json::from_str(&verify.stdout).unwrap();
+    assert_eq!((verify.code, document["steps"][0]["state"].as_str()), (1, Some("wrong")), "{document}");
+    assert_eq!(world.tools().code, 0);
+    assert_eq!(std::fs::metadata(&kind).unwrap().permissions().mode() & 0o111, 0o111);
+}
+
+#[test]
 fn a_persons_own_program_is_neither_replaced_nor_removed() {
     let world = World::new();
     let bin = world.home.path().join("bin");

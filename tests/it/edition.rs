@@ -86,12 +86,17 @@ fn sources_from_an_archive_know_their_commit_from_outside_only() {
 #[test]
 fn what_is_compiled_in_is_what_build_rs_looks_at() {
     let script = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/build.rs")).unwrap();
-    let list = script.split_once("COMPILED_IN: ").unwrap().1.split_once("[\"").unwrap().1.split_once(']').unwrap().0;
-    let watched: Vec<&str> = list.split(", ").map(|name| name.trim_matches('"')).collect();
+    let list = script.split_once("COMPILED_IN: ").unwrap().1.split_once("= [").unwrap().1.split_once(']').unwrap().0;
+    let watched: Vec<&str> =
+        list.split(',').map(|name| name.trim().trim_matches('"')).filter(|name| !name.is_empty()).collect();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = 0;
-    for file in files_below(&root.join("src")).iter().filter(|file| file.ends_with(".rs") && !file.contains("tests")) {
-        let file = root.join("src").join(file);
+    let below = |folder: &str| -> Vec<std::path::PathBuf> {
+        let files = files_below(&root.join(folder));
+        let sources = files.iter().filter(|file| file.ends_with(".rs") && !file.contains("tests"));
+        sources.map(|file| root.join(folder).join(file)).collect()
+    };
+    for file in [below("src"), below("crates")].concat() {
         let text = std::fs::read_to_string(&file).unwrap();
         for part in text.split(r#"include_str!(""#).skip(1) {
             let path = file.parent().unwrap().join(part.split_once('"').unwrap().0).canonicalize().unwrap();
@@ -172,6 +177,7 @@ impl Sources {
             .args(["-c", "user.name=test", "-c", "user.email=test@example.com"])
             .args(arguments)
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_CONFIG_NOSYSTEM", "1")
             .current_dir(&self.folder)
             .output()
             .unwrap();

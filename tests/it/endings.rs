@@ -126,6 +126,26 @@ fn a_defect_is_told_with_its_place_and_the_log() {
 }
 
 #[test]
+fn an_error_that_nobody_expected_is_told_once() {
+    let world = World::new();
+    let fails = |arguments: &[&str]| {
+        let arguments = world.arguments("tools", arguments);
+        world.home.ran(&world.home.command(&arguments).env("PGEDGE_BOOTSTRAP_FAIL_AT", "kind").output().unwrap())
+    };
+    let ran = fails(&[]);
+    assert_eq!(ran.code, 3, "{}", ran.stderr);
+    for words in ["told to fail at kind", "(unexpected)", "hint: "] {
+        assert_eq!(ran.stderr.matches(words).count(), 1, "{words:?} in\n{}", ran.stderr);
+    }
+    let ran = fails(&["--output", "json"]);
+    assert_eq!((ran.code, ran.stderr.matches("told to fail").count()), (3, 0), "{}", ran.stderr);
+    let events: Vec<Value> = ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let failed = events.iter().find(|event| event["event"] == "step-failed").unwrap();
+    assert_eq!((&failed["id"], &failed["step"]), (&"unexpected".into(), &"kind".into()));
+    assert!(failed["hint"].as_str().unwrap().contains("report it"), "{failed}");
+}
+
+#[test]
 fn a_second_up_shows_the_first_and_goes_on_when_it_has_ended() {
     let world = stalling();
     let first = start(&world, "up", &["--until", "tools"]);

@@ -10,8 +10,8 @@ fn a_missing_docker_is_said_to_be_missing() {
     let ran = home.ran(&home.command(&["verify", "docker"]).env("PATH", &empty).output().unwrap());
     assert_eq!(ran.code, 1);
     insta::assert_snapshot!(ran.stdout, @r"
-    failed    docker                  docker is not installed: there is no `docker` on the PATH
-                                      hint: install docker (https://docs.docker.com/engine/install/) and run this again
+    failed    docker  docker is not installed: there is no `docker` on the PATH
+                      hint: install docker (https://docs.docker.com/engine/install/) and run this again
     ");
 }
 
@@ -115,7 +115,9 @@ fn a_second_run_is_told_about_the_first() {
 
 #[test]
 fn proving_without_a_cluster_says_how_to_make_one() {
-    let ran = Home::new().run(&["prove", "--output", "json"]);
+    let home = Home::new();
+    home.empty_docker();
+    let ran = home.run(&["prove", "--output", "json"]);
     assert_eq!(ran.code, 1);
     insta::assert_snapshot!(ran.stderr, @r"
     error: there is no cluster yet (cluster-missing)
@@ -127,9 +129,40 @@ fn proving_without_a_cluster_says_how_to_make_one() {
 /// A hint that names no cluster would send the person to the default one, with `down` among the commands.
 #[test]
 fn a_hint_names_the_cluster_that_the_run_was_about() {
-    let ran = Home::new().run(&["prove", "--output", "json", "--name", "other"]);
+    let home = Home::new();
+    home.empty_docker();
+    let ran = home.run(&["prove", "--output", "json", "--name", "other"]);
     assert_eq!(ran.code, 1);
     assert!(ran.stderr.ends_with("hint: `pgedge-bootstrap --local --name other` makes it\n"), "{}", ran.stderr);
+}
+
+/// What was typed must be typed again; what comes from a variable is there in the person's shell, unless an option overrules it.
+#[test]
+fn a_hint_repeats_what_was_typed_and_not_what_a_variable_says() {
+    let home = Home::new();
+    home.empty_docker();
+    let hint = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let mut command = home.command(&[&["prove"], arguments].concat());
+        let ran = home.ran(&command.envs(variables.iter().copied()).output().unwrap());
+        assert_eq!(ran.code, 1, "{}", ran.stderr);
+        let hint = ran.stderr.lines().find_map(|line| line.strip_prefix("hint: `")).unwrap_or_default().to_owned();
+        hint.split('`').next().unwrap_or_default().to_owned()
+    };
+    for (arguments, variables, wanted) in [
+        (&["--name", "pgedge"][..], &[("PGEDGE_BOOTSTRAP_NAME", "other")][..], " --name pgedge"),
+        (&["--name", "other"], &[("PGEDGE_BOOTSTRAP_NAME", "other")], ""),
+        (&[], &[("PGEDGE_BOOTSTRAP_NAME", "other"), ("PGEDGE_BOOTSTRAP_NODES", "2")], ""),
+        (&["--bin-dir", "/a b"], &[], " --bin-dir '/a b'"),
+        (&["--nodes", "2", "--namespace", "pg"], &[("PGEDGE_BOOTSTRAP_NAMESPACE", "x")], " --nodes 2 --namespace pg"),
+        (&["--mirror", "http://127.0.0.1:9"], &[], " --mirror http://127.0.0.1:9"),
+    ] {
+        assert_eq!(
+            hint(arguments, variables),
+            format!("pgedge-bootstrap --local{wanted}"),
+            "{arguments:?} {variables:?}"
+        );
+    }
+    assert_eq!(hint(&[], &[("CODESPACES", "true")]), "pgedge-bootstrap --codespace");
 }
 
 /// What is left of it holds nothing that anybody could go on with.
@@ -141,12 +174,16 @@ fn a_cluster_that_was_half_removed_is_made_anew() {
 case "$1 $2" in
   info*) echo '{"ID": "1", "ServerVersion": "28.2.2", "CgroupVersion": "2", "NCPU": 4, "MemTotal": 8589934592, "DockerRootDir": "/nowhere"}' ;;
   ps*) echo '{"ID":"1","Names":"pgedge-worker","State":"running","Networks":"pgedge-bootstrap-pgedge"}' ;;
-  "network ls") echo 1 ;;
-  "network inspect") echo 'pgedge-bootstrap-pgedge pgedge' ;;
+  "network ls") echo '{"ID":"1","Cluster":"pgedge"}' ;;
+  "volume ls") ;;
+  "network inspect") echo '{}' ;;
   *) echo 'the engine went away' >&2; exit 1 ;;
 esac"#,
     );
-    std::fs::create_dir_all(home.path().join(".local/state/pgedge-bootstrap/pgedge")).unwrap();
+    let state = home.path().join(".local/state/pgedge-bootstrap/pgedge");
+    std::fs::create_dir_all(&state).unwrap();
+    // A version that wrote no owner has made it.
+    std::fs::write(state.join("engine"), "1").unwrap();
     assert!(!home.run(&["verify", "cluster"]).stdout.contains("never finished"));
     let down = home.run(&["down"]);
     assert!(down.code == 1 && down.stderr.contains("the engine went away"), "{}", down.stderr);

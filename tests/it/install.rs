@@ -1,6 +1,7 @@
 //! `install.sh`: what it installs, where, and from where. What it refuses is in `install/refusals.rs`.
 
 mod refusals;
+mod settings;
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 

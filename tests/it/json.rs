@@ -9,7 +9,7 @@ use crate::support::{Behaviour, World};
 const DOCUMENT: &str = include_str!("../../docs/events.md");
 
 /// The fields of every event, as the table of the document names them.
-fn documented() -> BTreeMap<String, BTreeSet<String>> {
+pub(crate) fn documented() -> BTreeMap<String, BTreeSet<String>> {
     let rows = DOCUMENT.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` | "));
     rows.map(|(event, rest)| {
         // What is in backquotes and no value: `schema` 1; `needs` of each.
@@ -21,6 +21,13 @@ fn documented() -> BTreeMap<String, BTreeSet<String>> {
 
 fn events(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
+}
+
+/// The events of a run, each as the document describes it.
+pub(crate) fn checked(text: &str) -> Vec<Value> {
+    let events = events(text);
+    check(&events);
+    events
 }
 
 /// Every line has a time and the name of an event of the document, with no field that the document does not name; every

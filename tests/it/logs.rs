@@ -51,8 +51,8 @@ fn the_newest_twenty_logs_stay_and_nothing_else_is_touched() {
     for other in ["lab-20260101T000000Z-1.ndjson", "pgedge-lab-20260101T000000Z-1.ndjson", "pgedge-notes.txt"] {
         std::fs::write(folder(&home).join(other), "").unwrap();
     }
-    // It fails, for nothing answers there: that is a run, too.
-    assert_eq!(home.run(&["tools", "--bin-dir", "/proc/nowhere", "--mirror", "ftp://x"]).code, 3);
+    // A mistake in the command line.
+    assert_eq!(home.run(&["tools", "--bin-dir", "/proc/nowhere", "--mirror", "ftp://x"]).code, 2);
     assert_eq!(logs(&home).len(), 28, "what is no run has no log");
     let world = World { home, server: crate::support::Server::start() };
     world.home.run(&["tools", "--mirror", &world.server.address]);
@@ -83,8 +83,7 @@ fn a_purge_removes_the_logs_of_its_cluster() {
     }
     let status = home.path().join(".local/state/pgedge-bootstrap/pgedge.status.json");
     std::fs::write(&status, "{}").unwrap();
-    // A docker that has nothing of ours.
-    home.docker("exit 0");
+    home.empty_docker();
     let ran = home.run(&["down"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert_eq!((logs(&home).len(), status.exists()), (2, false));

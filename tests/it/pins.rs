@@ -44,9 +44,9 @@ fn bad_pins_are_refused_with_the_reason() {
         ("\"schema\": 1", "\"schema\": 2", "schema 2 is not the supported one"),
         ("\"sha256\": \"8", "\"sha256\": \"Z", "is not a sha256 sum"),
         ("\"digest\": \"sha256:", "\"digest\": \"md5:", "is not an image digest"),
-        ("\"helm\": {", "\"heml\": {", "unknown variant `heml`"),
+        ("\"helm\": {", "\"heml\": {", "`heml` cannot stand here"),
         ("\"Chart.yaml\"", "\"../Chart.yaml\"", "is not a plain relative path"),
-        ("\"tools\"", "\"tool\"", "unknown field `tool`"),
+        ("\"tools\"", "\"tool\"", "there is no field `tool`"),
     ] {
         assert!(good.contains(from), "{from} is not in the pins");
         std::fs::write(&file, good.replacen(from, to, 1)).unwrap();
@@ -60,9 +60,9 @@ fn bad_pins_are_refused_with_the_reason() {
 fn a_pins_file_that_is_not_there_is_named() {
     let ran = Home::new().run(&["versions", "--pins", "nothing.json"]);
     insta::assert_snapshot!(ran.stderr, @r"
-    error: cannot use the pins of nothing.json (pins-invalid)
-           failed to open file `nothing.json`: No such file or directory (os error 2)
-    hint: the file must have the layout of `pgedge-bootstrap versions --output json`
+    error: cannot use the pins of nothing.json, which --pins names (pins-invalid)
+           it is not there
+    hint: --pins takes a file with the layout of `pgedge-bootstrap versions --output json`
     ");
     assert_eq!(ran.code, 1);
 }

@@ -181,6 +181,19 @@ fn a_signature_or_a_key_that_upstream_itself_no_longer_has_is_an_error() {
     assert!(signature(&ran, CONTROLLER).1.contains("is not the known key"), "{}", ran.stdout);
 }
 
+/// As gpg 1.4 does with an option of 2.1.
+#[test]
+fn a_gpg_that_does_not_know_our_options_has_not_refused_a_signature() {
+    let (world, signer) = (World::of_upstream(), Signer::new());
+    let (_, place, list) = helm_list(&world);
+    world.server.file(&place, signer.sign(list.as_bytes())).file(KEYS, signer.key());
+    let words = "gpg: Invalid option \"--no-autostart\"";
+    world.home.program("gpg", &format!("echo '{words}' >&2; exit 2"));
+    let ran = world.check(&["--output", "json"]);
+    let told = format!("the gpg here is not one of 2.1 or newer: {words}");
+    assert_eq!((ran.code, signature(&ran, HELM)), (0, ("not-checked".to_owned(), told)), "{}", ran.stderr);
+}
+
 #[test]
 fn without_gpg_and_cosign_nothing_is_called_verified() {
     let (world, signer) = (World::of_upstream(), Signer::new());
@@ -195,6 +208,33 @@ fn without_gpg_and_cosign_nothing_is_called_verified() {
     assert_eq!(signature(&ran, MANIFEST), not_checked("no cosign here"));
     assert_eq!(signature(&ran, KUBECTL).0, "not-checked");
     assert!(!ran.stdout.contains("\"verified\""));
+}
+
+#[test]
+fn a_setting_of_the_persons_shell_does_not_reach_gpg_and_cosign() {
+    let (world, signer) = (World::of_upstream(), Signer::new());
+    let (_, place, list) = helm_list(&world);
+    world.server.file(&place, signer.sign(list.as_bytes())).file(KEYS, signer.key());
+    for name in ["gpg", "cosign"] {
+        let record = world.home.path().join(format!("environment-of-{name}"));
+        world.home.program(name, &format!("env >> {}", record.display()));
+    }
+    let hostile = [
+        ("GNUPGHOME", "/nonexistent/keys"),
+        ("COSIGN_REPOSITORY", "registry.example/theirs"),
+        ("COSIGN_EXPERIMENTAL", "1"),
+        ("SIGSTORE_ROOT_FILE", "/nonexistent/root.pem"),
+        ("SIGSTORE_REKOR_PUBLIC_KEY", "/nonexistent/rekor.pub"),
+    ];
+    let mut command = world.check_command(&["--output", "json"]);
+    world.home.ran(&command.envs(hostile).env("TUF_ROOT", "/nonexistent/kept").output().unwrap());
+    for name in ["gpg", "cosign"] {
+        let seen = std::fs::read_to_string(world.home.path().join(format!("environment-of-{name}"))).unwrap();
+        for (variable, _) in hostile.into_iter().filter(|(variable, _)| variable.starts_with('G') == (name == "gpg")) {
+            assert!(!seen.contains(variable), "{name} sees {variable}: {seen}");
+        }
+        assert!(seen.contains("TUF_ROOT=/nonexistent/kept"), "{name}: {seen}");
+    }
 }
 
 /// A cosign of the test's own that keeps what it was asked, and ends as `end` says.

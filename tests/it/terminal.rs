@@ -52,7 +52,7 @@ fn a_finished_run_leaves_a_line_for_each_step_and_the_cursor() {
     let screen = screen.replace(&world.home.path().display().to_string(), "$HOME");
     insta::assert_snapshot!(steady(&screen), @r#"
     pgedge-bootstrap 0.1.0, cluster "pgedge"
-    ✓ tools      helm 4.3.0; kind 0.33.0; kubectl 1.35.8; kubectl-cnpg 1.30.0
+    ✓ tools      kind 0.33.0; helm 4.3.0; kubectl 1.35.8; kubectl-cnpg 1.30.0
     everything was there already (0.0 s)
     $HOME/.local/share/pgedge-bootstrap/bin
     "#);

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::support::World;
 use crate::support::{Behaviour, Ran};
+use crate::support::{Terminal, World};
 
 /// Long for a machine that is busy; nothing here takes a tenth of it.
 const SOON: Duration = Duration::from_secs(30);
@@ -225,4 +225,36 @@ fn a_time_that_is_none_is_a_usage_error() {
         let ran = crate::support::Home::new().run(&["wait", "--appear", time]);
         assert_eq!(ran.code, 2, "{time}: {}", ran.stderr);
     }
+}
+
+/// The events of the log whose numbers these are happened four minutes earlier.
+fn made_earlier(log: &str, which: impl Fn(usize) -> bool) {
+    let earlier = |(number, line): (usize, &str)| {
+        let mut event: Value = serde_json::from_str(line).unwrap();
+        let time: jiff::Timestamp = event["time"].as_str().unwrap().parse().unwrap();
+        let time = if which(number) { time - jiff::SignedDuration::from_mins(4) } else { time };
+        event["time"] = time.to_string().into();
+        format!("{event}\n")
+    };
+    let text: String = std::fs::read_to_string(log).unwrap().lines().enumerate().map(earlier).collect();
+    std::fs::write(log, text).unwrap();
+}
+
+/// Times of the run, and not of their own wait.
+#[test]
+fn who_comes_late_sees_how_long_the_run_and_each_step_have_taken() {
+    let run = Run::stalled();
+    let log = run.status().unwrap()["log"].as_str().unwrap().to_owned();
+    made_earlier(&log, |_| true);
+    let terminal = Terminal::start(&run.world.home, (30, 100), &[], &["wait"]);
+    let screen = terminal.wait_for("the stalled step", |screen| screen.lines().any(|line| line.contains(" kind ")));
+    let line = screen.lines().find(|line| line.contains(" kind ")).unwrap();
+    assert!(line.contains(" 4 m ") && screen.contains("of 4 steps, 4 m "), "{screen}");
+    drop(terminal);
+
+    made_earlier(&log, |number| number == 0);
+    let plain = run.wait(&["--verbose", "--deadline", "1s"]);
+    let started = plain.stderr.lines().find(|line| line.contains("kind: looking")).unwrap();
+    let seconds: f64 = started.trim_start().split(' ').next().unwrap().parse().unwrap();
+    assert!((240.0..300.0).contains(&seconds), "the step began four minutes after the run: {started}");
 }

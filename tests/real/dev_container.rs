@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::feature::{base_image, devcontainer, devcontainer_command, leave};
+use crate::feature::{base_image, devcontainer, devcontainer_command, leave, mirror_port, registry_port};
 use crate::lab::{Lab, Ran};
 use crate::released::Released;
 
@@ -58,7 +58,7 @@ pub(crate) fn a_dev_container_prepares_itself_and_comes_back(lab: &Lab) {
 
     // Nobody has to type more than this.
     let guide = space.exec(&["pgedge-bootstrap", "guide", "--yes"]);
-    assert_eq!(guide.code, 0, "{}\n{}", guide.stdout, guide.stderr);
+    assert_eq!(guide.code, 0, "{}", guide.told());
     assert!((guide.stdout + &guide.stderr).contains("6 of 6"));
     space.sh("pgedge-bootstrap verify active-active/prove");
 
@@ -118,6 +118,13 @@ impl<'a> Space<'a> {
         for (name, setting) in [("pins.json", "PGEDGE_BOOTSTRAP_PINS"), ("ca.pem", "PGEDGE_BOOTSTRAP_CA_FILE")] {
             std::fs::copy(lab.setting(setting), inside.join(name)).unwrap();
         }
+        // Inside, what forwards to the lab knows its usual ports; today it may have others.
+        let ports = format!("for port in {} {}; do", registry_port(lab), mirror_port(lab));
+        let install = format!(
+            "#!/bin/sh\nset -e\nsed -i 's/^for port in 15000 18443; do$/{ports}/' /usr/local/bin/start-docker\n\
+             grep -q '^{ports}$' /usr/local/bin/start-docker\n"
+        );
+        std::fs::write(inside.join("docker-in-docker/install.sh"), install).unwrap();
         let space = Self { lab, folder };
         let mut config = space.config();
         config["image"] = base_image().into();
@@ -167,7 +174,7 @@ impl<'a> Space<'a> {
     /// A line that must succeed: what it prints.
     fn sh(&self, line: &str) -> String {
         let done = self.exec(&["bash", "-euo", "pipefail", "-c", line]);
-        assert_eq!(done.code, 0, "{line}\n{}\n{}", done.stdout, done.stderr);
+        assert_eq!(done.code, 0, "{line}\n{}", done.told());
         done.stdout
     }
 

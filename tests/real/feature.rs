@@ -8,9 +8,6 @@ use serde_json::{Value, json};
 use crate::lab::{Lab, Ran, ran};
 use crate::released::{RELEASES, Released};
 
-/// Where the feature is published: the lab's registry, under the name by which that command line speaks HTTP to it.
-const REGISTRY: &str = "localhost:15000";
-
 const NAMESPACE: &str = "pgedge/pgedge-bootstrap";
 
 /// What the tests' own containers have in common: docker's label of the folder that they were made for.
@@ -36,7 +33,7 @@ pub(crate) fn the_feature_passes_its_own_tests(lab: &Lab) {
             lab,
             &[&fixed[..], scenarios, &["--project-folder", feature.folder.path().to_str().unwrap()]].concat(),
         );
-        assert_eq!(tested.code, 0, "as {user}: {}\n{}", tested.stdout, tested.stderr);
+        assert_eq!(tested.code, 0, "as {user}: {}", tested.told());
         let all = tested.stdout + &tested.stderr;
         let wanted = if scenarios.is_empty() { names.len() + 2 } else { 2 };
         assert_eq!(all.matches("Passed:      ").count(), wanted, "as {user}: {all}");
@@ -59,12 +56,13 @@ pub(crate) fn the_feature_can_be_published_and_used(lab: &Lab) {
     let _released = Released::new(lab);
     let feature = Feature::of_lab(lab);
     let sources = feature.path("src");
-    let publish = ["features", "publish", "--registry", REGISTRY, "--namespace", NAMESPACE, sources.to_str().unwrap()];
+    let registry = format!("localhost:{}", registry_port(lab));
+    let publish = ["features", "publish", "--registry", &registry, "--namespace", NAMESPACE, sources.to_str().unwrap()];
     let published = devcontainer(lab, &publish);
     assert_eq!(published.code, 0, "{}", published.stderr);
     // The second time there is nothing to do.
     assert_eq!(devcontainer(lab, &publish).code, 0);
-    let reference = format!("{REGISTRY}/{NAMESPACE}/pgedge-bootstrap");
+    let reference = format!("{registry}/{NAMESPACE}/pgedge-bootstrap");
     let tags = devcontainer(lab, &["features", "info", "tags", &reference, "--output-format", "json"]);
     let tags: Value = serde_json::from_str(&tags.stdout).unwrap();
     for tag in ["0", "0.1", env!("CARGO_PKG_VERSION"), "latest"] {
@@ -79,7 +77,7 @@ pub(crate) fn the_feature_can_be_published_and_used(lab: &Lab) {
     std::fs::create_dir(workspace.path().join(".devcontainer")).unwrap();
     std::fs::write(workspace.path().join(".devcontainer/devcontainer.json"), config.to_string()).unwrap();
     let up = devcontainer(lab, &["up", "--workspace-folder", folder]);
-    assert_eq!(up.code, 0, "{}\n{}", up.stdout, up.stderr);
+    assert_eq!(up.code, 0, "{}", up.told());
     let asked = devcontainer(lab, &["exec", "--workspace-folder", folder, "pgedge-bootstrap", "-V"]);
     assert_eq!(asked.stdout.trim(), concat!("pgedge-bootstrap ", env!("CARGO_PKG_VERSION")), "{}", asked.stderr);
     leave(lab);
@@ -114,7 +112,7 @@ pub(crate) fn base_image() -> String {
 /// The command line of dev containers.
 pub(crate) fn devcontainer_command(lab: &Lab, arguments: &[&str]) -> Command {
     let mut command = Command::new(root().join("scripts/devcontainer"));
-    command.args(arguments).envs(lab.setting_if_any("DOCKER_HOST").map(|host| ("DOCKER_HOST", host)));
+    command.args(arguments).envs(lab.docker_settings());
     command
 }
 
@@ -154,12 +152,22 @@ fn copy_to(folder: &Path) {
     assert!(Command::new("cp").args(["-a", "--"]).arg(source).arg(folder).status().unwrap().success());
 }
 
+/// That of the lab's registry, to which the command line of dev containers speaks HTTP under the name `localhost`.
+pub(crate) fn registry_port(lab: &Lab) -> &str {
+    let mirrors = lab.setting("PGEDGE_BOOTSTRAP_REGISTRY_MIRROR");
+    let registry = mirrors.split(',').find_map(|mirror| mirror.strip_prefix("docker.io=http://")).unwrap();
+    registry.rsplit(':').next().unwrap()
+}
+
+pub(crate) fn mirror_port(lab: &Lab) -> &str {
+    lab.setting("PGEDGE_BOOTSTRAP_MIRROR").rsplit(':').next().unwrap()
+}
+
 /// The lab's mirror as a container reaches it.
 fn mirror_of_bridge(lab: &Lab) -> String {
     let mirrors = lab.setting("PGEDGE_BOOTSTRAP_REGISTRY_MIRROR");
     let registry = mirrors.split(',').find_map(|mirror| mirror.strip_prefix("ghcr.io=http://")).unwrap();
-    let port = lab.setting("PGEDGE_BOOTSTRAP_MIRROR").rsplit(':').next().unwrap();
-    format!("https://{}:{port}", registry.split(':').next().unwrap())
+    format!("https://{}:{}", registry.split(':').next().unwrap(), mirror_port(lab))
 }
 
 fn read(path: &Path) -> Value {

@@ -1,6 +1,6 @@
 //! The lab with the one cluster that the facts share, and the ways into that cluster.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
@@ -11,7 +11,7 @@ pub(crate) use crate::common::lab::{Lab, Ran, ran};
 pub(crate) const NAME: &str = "pgedge-lab-test";
 
 /// Every cluster that a fact makes.
-pub(crate) const CLUSTERS: &[&str] = &[NAME, "pgedge-lab-none"];
+pub(crate) const CLUSTERS: &[&str] = &[NAME, "pgedge-lab-none", crate::owner::SHARED];
 
 impl Lab {
     /// The program for the shared cluster.
@@ -21,26 +21,30 @@ impl Lab {
 
     /// A tool as a person would run it after `eval "$(pgedge-bootstrap env)"`.
     pub(crate) fn tool(&self, line: &[&str]) -> Ran {
+        ran(&self.tool_command(line).output().unwrap())
+    }
+
+    pub(crate) fn tool_command(&self, line: &[&str]) -> Command {
         let printed = self.run(&["env", "--output", "json"]).stdout;
         let environment: Value = serde_json::from_str(&printed).unwrap();
         let path = format!("{}:/usr/bin:/bin", environment["bin"].as_str().unwrap());
         let mut command = Command::new(self.bin().join(line[0]));
-        // Its cache goes elsewhere: ~/.kube belongs to the person.
-        command
-            .args(&line[1..])
-            .env_clear()
-            .env("HOME", self.home())
-            .env("KUBECACHEDIR", self.home().join("kubectl"))
-            .env("PATH", path);
+        command.args(&line[1..]).env_clear().envs(self.kubectl_environment()).env("PATH", path);
         command.env("KUBECONFIG", environment["KUBECONFIG"].as_str().unwrap());
-        ran(&command.output().unwrap())
+        command
     }
 
-    /// A program with nothing in its environment but HOME, a PATH, and what leads to the lab's docker.
+    /// kubectl would leave a cache in `~/.kube`, of which a fact says that nobody touched it.
+    fn kubectl_environment(&self) -> [(&'static str, PathBuf); 2] {
+        [("HOME", self.home().to_owned()), ("KUBECACHEDIR", self.home().join("kubectl"))]
+    }
+
+    /// A program with nothing in its environment but HOME, a PATH, what leads to the lab's docker, and where kubectl keeps its
+    /// cache.
     pub(crate) fn command_of(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
-        command.env_clear().env("HOME", self.home()).env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
-        command.envs(self.setting_if_any("DOCKER_HOST").map(|host| ("DOCKER_HOST", host)));
+        command.env_clear().envs(self.kubectl_environment()).env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        command.envs(self.docker_settings());
         command
     }
 
@@ -67,4 +71,28 @@ impl Lab {
     pub(crate) fn assert_users_kubeconfig_is_untouched(&self) {
         assert_eq!(self.check_users_kubeconfig(), Ok(()));
     }
+}
+
+impl Ran {
+    /// What the message of a failed check needs: the exit code, every event that tells of a failure, and the ends of both streams.
+    /// A whole stream of events can be hundreds of kilobytes, of which what failed stands last.
+    pub(crate) fn told(&self) -> String {
+        let failures = self.stdout.lines().filter(|line| {
+            let event: Option<Value> = serde_json::from_str(line).ok();
+            let name = event.as_ref().and_then(|event| event["event"].as_str()).unwrap_or_default();
+            name.ends_with("-failed") || name == "run-finished"
+        });
+        let failures: Vec<&str> = failures.collect();
+        let (stdout, stderr) = (tail(&self.stdout), tail(&self.stderr));
+        format!("exit {}\n{}\nstdout: {stdout}\nstderr: {stderr}", self.code, failures.join("\n"))
+    }
+}
+
+/// The last lines of a text, long ones cut.
+fn tail(text: &str) -> String {
+    const LINES: usize = 30;
+    const WIDTH: usize = 400;
+    let lines: Vec<&str> = text.lines().collect();
+    let kept = lines[lines.len().saturating_sub(LINES)..].iter();
+    kept.map(|line| line.chars().take(WIDTH).collect::<String>()).collect::<Vec<_>>().join("\n")
 }

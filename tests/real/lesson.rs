@@ -34,7 +34,7 @@ pub(crate) fn the_lesson_can_be_followed(lab: &Lab) {
     assert_eq!(done(&folder), [true; 6]);
     // Every command is right when it is run again.
     let guide = inside(&folder, &["guide", "--yes"]);
-    assert_eq!(guide.code, 0, "{}\n{}", guide.stdout, guide.stderr);
+    assert_eq!(guide.code, 0, "{}", guide.told());
     assert!(guide.stderr.contains("6 of 6") && guide.stdout.contains("Hello from node 2"), "{}", guide.stdout);
     assert_eq!(done(&folder), [true; 6]);
 
@@ -52,7 +52,7 @@ pub(crate) fn the_lesson_can_be_followed(lab: &Lab) {
     let path = format!("{}:/usr/local/bin:/usr/bin:/bin", program.parent().unwrap().display());
     shell.args(["-euo", "pipefail", "-c", &commands.concat()]).current_dir(&another);
     let walked = ran(&shell.env("PATH", path).env("PGEDGE_BOOTSTRAP_NAME", NAME).output().unwrap());
-    assert_eq!(walked.code, 0, "{}\n{}", walked.stdout, walked.stderr);
+    assert_eq!(walked.code, 0, "{}", walked.told());
     assert_eq!(done(&another), [true; 6]);
     assert_eq!(lab.run(&["down"]).code, 0);
     assert_eq!(&lab.docker_lists(), lab.docker_lists_before());

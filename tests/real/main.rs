@@ -11,19 +11,27 @@
     reason = "a test may panic, and this one is its own runner"
 )]
 
+mod adopt;
+mod bulk;
 #[path = "../common/mod.rs"]
 mod common;
 mod dev_container;
 mod facts;
 mod feature;
+mod kubeconfig;
 mod lab;
 mod lesson;
+mod operators;
+mod owner;
 mod pins;
+mod release;
 mod released;
+mod replication;
 mod scenario;
 mod snapshot;
 #[path = "../common/terminal.rs"]
 mod terminal;
+mod unsent;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -42,11 +50,45 @@ const FACTS: &[Fact] = &[
         "a_cluster_that_is_not_ours_is_refused_and_left_alone",
         facts::a_cluster_that_is_not_ours_is_refused_and_left_alone,
     ),
+    ("a_cluster_belongs_to_the_home_that_made_it", owner::a_cluster_belongs_to_the_home_that_made_it),
+    (
+        "nodes_are_found_and_mended_when_all_around_them_was_pruned",
+        owner::nodes_are_found_and_mended_when_all_around_them_was_pruned,
+    ),
+    (
+        "a_node_that_was_taken_off_its_network_is_connected_again",
+        owner::a_node_that_was_taken_off_its_network_is_connected_again,
+    ),
+    (
+        "a_kubernetes_node_whose_container_was_removed_is_told_at_once",
+        owner::a_kubernetes_node_whose_container_was_removed_is_told_at_once,
+    ),
+    ("a_lost_home_is_repaired_after_it_was_shown", owner::a_lost_home_is_repaired_after_it_was_shown),
     ("an_interrupted_install_goes_on_where_it_was", facts::an_interrupted_install_goes_on_where_it_was),
     ("from_nothing_to_the_proof", facts::from_nothing_to_the_proof),
     ("a_second_up_changes_nothing_and_proves_again", facts::a_second_up_changes_nothing_and_proves_again),
     ("a_cluster_whose_kubeconfig_was_lost_is_kept", facts::a_cluster_whose_kubeconfig_was_lost_is_kept),
+    (
+        "a_kubeconfig_that_leads_to_another_server_is_written_anew_and_nobody_goes_there",
+        kubeconfig::a_kubeconfig_that_leads_to_another_server_is_written_anew_and_nobody_goes_there,
+    ),
     ("nodes_are_not_removed_unasked", facts::nodes_are_not_removed_unasked),
+    (
+        "the_cluster_that_kubectl_would_use_is_the_one_that_is_adopted",
+        adopt::the_cluster_that_kubectl_would_use_is_the_one_that_is_adopted,
+    ),
+    (
+        "a_user_with_too_few_rights_is_told_all_of_them_before_anything_is_written",
+        adopt::a_user_with_too_few_rights_is_told_all_of_them_before_anything_is_written,
+    ),
+    (
+        "a_foreign_operator_is_used_or_refused_before_anything_is_written",
+        adopt::a_foreign_operator_is_used_or_refused_before_anything_is_written,
+    ),
+    (
+        "a_corefile_that_is_not_taken_is_told_within_half_a_minute_and_mended_where_it_is_ours",
+        adopt::a_corefile_that_is_not_taken_is_told_within_half_a_minute_and_mended_where_it_is_ours,
+    ),
     ("verify_says_that_everything_holds", facts::verify_says_that_everything_holds),
     ("status_tells_the_nodes_and_their_subscriptions", facts::status_tells_the_nodes_and_their_subscriptions),
     ("the_statements_of_the_documentation_work", facts::the_statements_of_the_documentation_work),
@@ -55,10 +97,56 @@ const FACTS: &[Fact] = &[
         "a_subscription_that_is_off_is_told_and_fails_the_proof",
         facts::a_subscription_that_is_off_is_told_and_fails_the_proof,
     ),
+    ("a_proof_that_fails_leaves_replication_as_it_was", replication::a_proof_that_fails_leaves_replication_as_it_was),
+    (
+        "a_discarded_transaction_is_told_until_it_is_acknowledged",
+        replication::a_discarded_transaction_is_told_until_it_is_acknowledged,
+    ),
+    (
+        "a_disabled_subscription_is_enabled_by_the_next_up",
+        replication::a_disabled_subscription_is_enabled_by_the_next_up,
+    ),
+    (
+        "what_spock_has_disabled_is_told_with_its_reason_and_the_hint_enables_it",
+        replication::what_spock_has_disabled_is_told_with_its_reason_and_the_hint_enables_it,
+    ),
+    (
+        "a_subscription_that_is_initializing_is_waited_for",
+        replication::a_subscription_that_is_initializing_is_waited_for,
+    ),
+    (
+        "what_is_written_without_a_slot_is_told_until_it_is_acknowledged",
+        unsent::what_is_written_without_a_slot_is_told_until_it_is_acknowledged,
+    ),
+    (
+        "subscriptions_that_are_ahead_of_their_provider_are_made_anew_by_the_hint",
+        unsent::subscriptions_that_are_ahead_of_their_provider_are_made_anew_by_the_hint,
+    ),
+    (
+        "a_refused_output_plugin_is_told_and_the_hint_mends_it",
+        replication::a_refused_output_plugin_is_told_and_the_hint_mends_it,
+    ),
     ("a_node_that_hears_late_does_not_fail_the_proof", facts::a_node_that_hears_late_does_not_fail_the_proof),
+    (
+        "what_others_broke_of_the_operators_is_named_and_mended",
+        operators::what_others_broke_of_the_operators_is_named_and_mended,
+    ),
+    (
+        "a_cluster_dns_without_pods_is_named_before_its_symptoms_and_mended",
+        operators::a_cluster_dns_without_pods_is_named_before_its_symptoms_and_mended,
+    ),
     ("a_stopped_cluster_is_started_and_proven_again", facts::a_stopped_cluster_is_started_and_proven_again),
+    (
+        "a_network_that_was_pruned_is_made_anew_and_the_proof_follows",
+        owner::a_network_that_was_pruned_is_made_anew_and_the_proof_follows,
+    ),
     ("a_paused_cluster_is_woken", facts::a_paused_cluster_is_woken),
     ("a_cluster_that_does_not_become_ready_is_told", facts::a_cluster_that_does_not_become_ready_is_told),
+    ("what_was_installed_by_hand_is_ours", release::what_was_installed_by_hand_is_ours),
+    (
+        "a_killed_first_installation_in_another_namespace_is_gone_on_with",
+        release::a_killed_first_installation_in_another_namespace_is_gone_on_with,
+    ),
     (
         "down_leaves_nothing_and_the_users_kubeconfig_as_it_was",
         facts::down_leaves_nothing_and_the_users_kubeconfig_as_it_was,
@@ -75,12 +163,25 @@ const FACTS: &[Fact] = &[
     ("a_background_that_is_killed_is_told", scenario::a_background_that_is_killed_is_told),
 ];
 
+/// What is too long for `make test`; `--soak` asks for these alone.
+const SOAK: &[Fact] = &[
+    (
+        "bulk_loads_in_one_transaction_leave_the_nodes_alive_and_equal",
+        bulk::bulk_loads_in_one_transaction_leave_the_nodes_alive_and_equal,
+    ),
+    (
+        "bulk_loads_in_batches_leave_the_nodes_alive_and_equal",
+        bulk::bulk_loads_in_batches_leave_the_nodes_alive_and_equal,
+    ),
+];
+
 fn main() -> ExitCode {
+    let facts = if std::env::args().any(|argument| argument == "--soak") { SOAK } else { FACTS };
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let lab = Lab::enter(lab::CLUSTERS);
     let (mut passed, mut failed) = (0, Vec::new());
     for (name, fact) in
-        FACTS.iter().filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|part| name.contains(part)))
+        facts.iter().filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|part| name.contains(part)))
     {
         println!("test {name} ...");
         let started = Instant::now();

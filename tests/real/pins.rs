@@ -13,7 +13,7 @@ const IMAGE: &str = "ghcr.io/lab/pins-check:1";
 
 fn check(lab: &Lab, more: &[&str], code: i32) -> Vec<Value> {
     let ran = ran(&lab.up_command(&[&["pins", "check", "--output", "json"], more].concat()).output().unwrap());
-    assert_eq!(ran.code, code, "{}{}", ran.stdout, ran.stderr);
+    assert_eq!(ran.code, code, "{}", ran.told());
     let document: Value = serde_json::from_str(&ran.stdout).unwrap();
     document["pins"].as_array().unwrap().clone()
 }

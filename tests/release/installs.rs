@@ -134,7 +134,9 @@ fn cargo_binstall_finds_the_archive_and_the_program_in_it() {
         .output()
         .unwrap();
     let metadata: serde_json::Value = serde_json::from_slice(&metadata.stdout).unwrap();
-    let binstall = &metadata["packages"][0]["metadata"]["binstall"];
+    let packages = metadata["packages"].as_array().unwrap();
+    let package = packages.iter().find(|package| package["name"] == "pgedge-bootstrap").unwrap();
+    let binstall = &package["metadata"]["binstall"];
     let set = Set::built();
     let expanded = |template: &serde_json::Value, target: &str| {
         [

@@ -29,7 +29,14 @@ pub(crate) fn complaints(lab: &Lab, tools: &ToolSums, setting: &str) -> Vec<Stri
         no_half_file_is_left(lab),
         the_tools_are_the_pinned_ones(lab, tools),
         lab.check_users_kubeconfig(),
-        docker_has(lab, &[format!("container {NAME}-control-plane"), format!("network pgedge-bootstrap-{NAME}")]),
+        docker_has(
+            lab,
+            &[
+                format!("container {NAME}-control-plane"),
+                format!("network pgedge-bootstrap-{NAME}"),
+                format!("volume pgedge-bootstrap-{NAME}"),
+            ],
+        ),
     ];
     checks.into_iter().filter_map(Result::err).collect()
 }

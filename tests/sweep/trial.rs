@@ -15,7 +15,7 @@ use crate::run::Run;
 use crate::tidy::{self, ToolSums};
 
 /// A run takes less than a minute here; on a busy machine it takes a few.
-const UP: Duration = Duration::from_secs(5 * 60);
+pub(crate) const UP: Duration = Duration::from_secs(5 * 60);
 
 const DOWN: Duration = Duration::from_secs(3 * 60);
 
@@ -39,8 +39,8 @@ pub(crate) struct Sweep<'a> {
     pub(crate) lab: Lab,
     /// Of the run that moments lie in.
     pub(crate) length: Duration,
-    outputs: &'a Path,
-    tools: ToolSums,
+    pub(crate) outputs: &'a Path,
+    pub(crate) tools: ToolSums,
 }
 
 /// What came of a moment.
@@ -172,7 +172,7 @@ impl<'a> Sweep<'a> {
     }
 
     /// Removes everything of a moment, by force if it must be, and says what did not go by itself.
-    fn clean_up(&self, setting: &str, folder: &Path) -> Vec<String> {
+    pub(crate) fn clean_up(&self, setting: &str, folder: &Path) -> Vec<String> {
         let mut complaints = Vec::new();
         let mut down = Run::start(self.command(setting, &["down"]), folder, "down");
         let ended = down.wait(DOWN).and_then(|_| down.check_code(0));
@@ -203,7 +203,9 @@ impl<'a> Sweep<'a> {
         if !containers.is_empty() {
             self.lab.docker(&[&["rm", "--force", "--volumes"][..], &containers].concat());
         }
-        let network = self.lab.docker(&["network", "rm", &format!("pgedge-bootstrap-{NAME}")]);
+        let name = format!("pgedge-bootstrap-{NAME}");
+        let network = self.lab.docker(&["network", "rm", &name]);
+        self.lab.docker(&["volume", "rm", &name]);
         // What is not there need not be removed, and what stays is seen by the next moment.
         let _ = std::fs::remove_dir_all(state);
         let networks = usize::from(network.code == 0);
@@ -216,7 +218,7 @@ impl<'a> Sweep<'a> {
         }
     }
 
-    fn up(&self, setting: &str, more: &[&str]) -> Command {
+    pub(crate) fn up(&self, setting: &str, more: &[&str]) -> Command {
         self.command(setting, &[&["up", "--local", "--output", "json"], more].concat())
     }
 
@@ -228,7 +230,7 @@ impl<'a> Sweep<'a> {
     }
 
     /// What marks the processes of a moment of this sweep, and of no other.
-    fn setting(&self, moment: &str) -> String {
+    pub(crate) fn setting(&self, moment: &str) -> String {
         format!("{SETTING}={}-{moment}", std::process::id())
     }
 }
@@ -251,7 +253,7 @@ fn a_child(run: &mut Run, part: f64) -> Option<Process> {
 
 /// What the blow may make of the first run. Where there was none, or where it came in the run's last instant, the run
 /// must be a whole one.
-fn check_first(struck: Option<Kill>, first: &mut Run) -> Result<(), String> {
+pub(crate) fn check_first(struck: Option<Kill>, first: &mut Run) -> Result<(), String> {
     first.wait(if struck.is_none_or(|kill| kill == Kill::Child) { UP } else { TERMINATION })?;
     match (struck, first.code()) {
         (Some(Kill::Program | Kill::Tree), None) => Ok(()),

@@ -29,6 +29,8 @@ main() {
   # Ranges of letters are those of ASCII, and programs say what they say in English.
   LC_ALL=C
   export LC_ALL
+  # Settings of the person's for programs that are run here would change what they do.
+  unset TAR_OPTIONS GZIP
   umask 022
   work='' made='' child=''
   trap clean EXIT
@@ -209,7 +211,7 @@ make_work() {
   work=$why
 }
 
-# shellcheck disable=SC2317 # the trap calls it
+# shellcheck disable=SC2317,SC2329 # the trap calls it
 # However it ends. The folders that were made go again if they are empty.
 clean() {
   status=$?
@@ -230,13 +232,12 @@ fetch() {
     address=${url%/}/download/v$version/$1
   fi
   [ -z "$mirror" ] || address=${mirror%/}/${address#*://}
-  # In the background, because a shell hears of a signal only when the program before it has ended.
-  download "$address" "$work/$1" > "$work/words" 2>&1 &
-  child=$!
-  ended=0
-  wait "$child" || ended=$?
-  child=''
-  words=$(cat "$work/words")
+  attempt "$1"
+  # The curl of a snap may not write to every folder, but into what the shell has opened.
+  if [ "$ended" = 23 ] && [ "$fetcher" = curl ] && has_room; then
+    fetcher=curl-of-a-snap
+    attempt "$1"
+  fi
   case $words in
     *"certificate validation not implemented"*)
       fail "this wget does not verify whom it talks to" "install curl" "$words" ;;
@@ -251,23 +252,38 @@ fetch() {
   [ "$ended" = 0 ] || fail "cannot download $(without_password "$address")" "$(advice "$words")" "$words"
 }
 
+# attempt ASSET: says how it ended, and its words
+attempt() {
+  # In the background, because a shell hears of a signal only when the program before it has ended.
+  download "$address" "$work/$1" > "$work/words" 2>&1 &
+  child=$!
+  ended=0
+  wait "$child" || ended=$?
+  child=''
+  words=$(cat "$work/words")
+}
+
 # download ADDRESS FILE, with the variables of proxies in the letters that every program knows
 download() {
   https_proxy=${https_proxy:-${HTTPS_PROXY:-}} http_proxy=${http_proxy:-${HTTP_PROXY:-}} no_proxy=${no_proxy:-${NO_PROXY:-}}
   export https_proxy http_proxy no_proxy
   case $fetcher in
-    curl)
-      protocols='=https'
+    curl*)
+      protocols='=https' file=$2
       [ "$1" != "${1#https:}" ] || protocols='=http,https'
-      set -- --proto "$protocols" --output "$2" "$1"
+      set -- --proto "$protocols" "$1"
       [ -z "$ca_file" ] || set -- --cacert "$ca_file" "$@"
-      exec curl --fail --silent --show-error --location --retry 3 --connect-timeout 15 --speed-limit 1 --speed-time 30 "$@"
+      # Without ~/.curlrc, which could put other things into the file, or the file into another folder, or switch TLS off.
+      set -- --disable --fail --silent --show-error --location --connect-timeout 15 --speed-limit 1 --speed-time 30 "$@"
+      # A second try would be written behind what has come of the first where the shell has opened the file.
+      [ "$fetcher" = curl ] || exec curl "$@" > "$file"
+      exec curl "$@" --retry 3 --output "$file"
       ;;
     wget)
       set -- --output-document="$2" "$1"
       [ -z "$ca_file" ] || set -- --ca-certificate="$ca_file" "$@"
       # What the server says is looked through: this one has no other way to stay with https.
-      exec wget --no-verbose --server-response --tries=3 --timeout=30 "$@"
+      exec wget --no-config --no-verbose --server-response --tries=3 --timeout=30 "$@"
       ;;
     # Without -T, of which the one of Debian 12 crashes: it gives up by itself after a quarter of an hour without a byte.
     busybox) exec wget -q -O "$2" "$1" ;;

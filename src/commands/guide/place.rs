@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use bootstrap_run::failure;
 use serde::{Deserialize, Serialize};
 
-use crate::failure;
 use crate::lesson::Lesson;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -37,7 +37,11 @@ impl Place {
 
     pub(super) fn write(self, file: &Path, lesson: &Lesson) -> Result<()> {
         let step = lesson.steps.get(self.step).context("the place is in the lesson")?.id.clone();
-        crate::file::replace(file, &serde_json::to_vec(&Written { step, done: self.done })?, crate::file::PRIVATE)
+        bootstrap_run::file::replace(
+            file,
+            &serde_json::to_vec(&Written { step, done: self.done })?,
+            bootstrap_run::file::PRIVATE,
+        )
     }
 
     pub(super) fn forget(file: &Path) -> Result<()> {

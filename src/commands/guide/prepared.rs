@@ -1,13 +1,14 @@
 //! Whether a lesson can begin: what must hold before its first command works.
 
 use anyhow::Result;
+use bootstrap_run::failure::{Failure, FailureId, Ours, hint};
+use bootstrap_run::step::Stage;
 
 use crate::commands::finding::Finding;
 use crate::context::Context;
-use crate::failure::{Failure, FailureId};
 use crate::lesson::Lesson;
 use crate::pins::Tool;
-use crate::step::{Operator, Stage, StepId};
+use crate::step_id::{Operator, StepId};
 
 /// # Errors
 /// [`FailureId::LessonNotPrepared`] with what is missing.
@@ -25,7 +26,7 @@ pub(super) async fn check(context: &Context, lesson: &Lesson) -> Result<()> {
     }
     let what = format!("the lesson {:?} cannot begin: its cluster is not prepared", lesson.title);
     let failure = Failure::new(FailureId::LessonNotPrepared, what).evidence(missing.join("\n"));
-    let advice = format!("`pgedge-bootstrap --local --until {}` prepares a cluster for it", lesson.begins.as_str());
+    let advice = hint![Ours::UpUntil(lesson.begins.as_str()), " prepares a cluster for it"];
     Err(failure.hint(advice).into())
 }
 

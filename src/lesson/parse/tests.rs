@@ -33,7 +33,7 @@ fn a_page_is_prose_and_blocks_in_order_as_they_were_written() {
     let lesson = read(&with_head(body)).unwrap();
     assert_eq!((lesson.title.as_str(), lesson.minutes, lesson.begins), ("A", 1, Stage::Operators));
     let step = lesson.step("go").unwrap();
-    assert_eq!(step.checks, [Check::Holds(crate::step::StepId::Nodes)]);
+    assert_eq!(step.checks, [Check::Holds(crate::step_id::StepId::Nodes)]);
     let found: Vec<&Content> = step.page.contents(Delivery::Guide).collect();
     assert_eq!(
         found,

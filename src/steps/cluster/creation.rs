@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use bootstrap_run::event::StepReporter;
+use bootstrap_run::failure;
+use bootstrap_run::file;
+use bootstrap_run::process::Finished;
 
-use super::own::{containers, network};
-use super::{api, not_ready, registries};
+use super::own::{claim, containers, ensure_network, network, own_labels};
+use super::{api, cause, engine, not_ready, registries};
 use crate::context::Context;
-use crate::event::StepReporter;
-use crate::failure::{self, Failure, FailureId};
-use crate::file;
-use crate::process::Finished;
 use crate::steps::node_image;
+use crate::tools::docker::labelled;
 use crate::tools::kind::NewCluster;
 
 /// kind took 10 to 20 s here; a slow disk takes minutes.
@@ -21,17 +22,11 @@ const QUESTION: Duration = Duration::from_secs(30);
 
 pub(super) async fn create(context: &Context, reporter: &StepReporter) -> Result<()> {
     let (name, network) = (context.options.name.as_str(), network(context));
-    match context.docker.network_is_ours(&network, name).await? {
-        Some(true) => {}
-        None => context.docker.create_network(&network, name).await?,
-        Some(false) => {
-            let what = format!("the docker network {network:?} was not made by this program");
-            return Err(Failure::new(FailureId::ClusterForeign, what).into());
-        }
-    }
+    claim(context).await?;
+    ensure_network(context).await?;
     fs_err::create_dir_all(&context.places.state).map_err(failure::from_io)?;
     failure::ignore_missing(fs_err::remove_file(&context.places.kubeconfig))?;
-    file::replace(&context.places.engine, context.docker.info().await?.id.as_bytes(), file::PUBLIC)?;
+    engine::remember(context).await?;
     file::replace(&context.places.unfinished, b"", file::PUBLIC)?;
     let image = node_image::reference(context).await?;
     // kind leaves a lock beside what it writes if it is killed, so each one gets a place of its own.
@@ -45,29 +40,25 @@ pub(super) async fn create(context: &Context, reporter: &StepReporter) -> Result
     let number = usize::from(workers) + 1;
     context.settle_nodes(number);
     reporter.waiting("kind creates the Kubernetes nodes");
-    let new =
-        NewCluster { name, image: &image, network: &network, workers, kubeconfig: &scratch.path().join("kubeconfig") };
+    let programs = scratch.path().join("programs");
+    fs_err::create_dir(&programs).map_err(failure::from_io)?;
+    let environment = labelled::environment(&programs, &own_labels(context)?)?;
+    let kubeconfig = &scratch.path().join("kubeconfig");
+    let new = NewCluster { name, image: &image, network: &network, workers, kubeconfig, environment };
     let kind = context.kind();
     let created = tokio::select! {
         created = kind.create(&new, CREATION) => created?,
         never = registries::write_as_nodes_start(context, number) => match never {},
     };
     if created.status.success() {
-        return api::ensure_kubeconfig(context).await?.map_err(|why| not_ready(context, &why));
+        return api::ensure_kubeconfig(context, reporter).await?.map_err(|why| not_ready(context, &why));
     }
     Err(create_failed(context, &created).await)
 }
 
-/// kind's own last words are a stack trace; what went wrong stands in the kubelet's journal, as long as there is one.
+/// What kind says behind its command; and where kubeadm was the one to fail, the kubelet's journal, as long as there is one.
 async fn create_failed(context: &Context, created: &Finished) -> anyhow::Error {
-    let words = String::from_utf8_lossy(&created.stderr);
-    let cause = words
-        .lines()
-        .filter(|line| line.starts_with("ERROR:") || line.contains("[ERROR "))
-        .collect::<Vec<_>>()
-        .join("\n");
-    let mut failure = Failure::new(FailureId::ClusterCreateFailed, "kind could not create the cluster")
-        .evidence(if cause.is_empty() { created.tail() } else { cause });
+    let mut failure = cause::of(&String::from_utf8_lossy(&created.stderr)).into_failure();
     let control_plane = format!("{}-control-plane", context.options.name);
     let journal =
         ["journalctl", "--unit", "kubelet", "--priority", "err", "--lines", "5", "--no-pager", "--output", "cat"];

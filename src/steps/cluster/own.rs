@@ -1,54 +1,207 @@
 //! What of docker is ours, and what is somebody else's.
 
+use std::time::Duration;
+
 use anyhow::Result;
+use bootstrap_run::failure::{Failure, FailureId};
+use bootstrap_run::identity::Holder;
 
+use super::engine;
+use super::whose::{Seen, Whose};
 use crate::context::Context;
-use crate::failure::{Failure, FailureId};
-use crate::tools::docker::Container;
+use crate::owner::{Maker, Owner};
+use crate::tools::docker::{Container, Mark, Thing, labels};
 
-/// The docker network of the cluster: ours by its label, and removed with the cluster.
+/// The docker network of the cluster, and the volume by which its name is claimed: both are removed with the cluster.
+///
+/// The volume is the lock on the name that all HOMEs share: docker makes it once, and labels it for the one who was first.
+/// It stays, for a cluster does, and so it says whose the name is before there is anything else.
 pub(super) fn network(context: &Context) -> String {
     format!("pgedge-bootstrap-{}", context.options.name)
+}
+
+/// A run that has ended does not wait longer for docker.
+const LAST_WORDS: Duration = Duration::from_secs(3);
+
+/// All that there is of a cluster of this name.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) containers: Vec<Container>,
+    pub(super) networks: Vec<Thing>,
+    pub(super) claim: Option<Thing>,
+    /// That of a run that is at work on it, or was killed.
+    pub(super) mark: Option<Mark>,
+    pub(super) whose: Whose,
+}
+
+/// Looks, and judges.
+///
+/// # Errors
+/// Those of a docker that cannot be asked, and of one that is not docker: nothing is ever there for the word of another program.
+pub(super) async fn find(context: &Context) -> Result<Found> {
+    let (name, network) = (context.options.name.as_str(), network(context));
+    let docker = &context.docker;
+    let lists =
+        async { tokio::try_join!(docker.kind_containers(name), docker.networks(&network), docker.claim(&network)) };
+    // Who it is says more than what they answered.
+    let (dockers, lists) = tokio::join!(docker.is_dockers(), lists);
+    dockers?;
+    let (containers, networks, (claim, mark)) = lists?;
+    let own = Owner::known(&context.places.owner)?;
+    let seen = Seen {
+        name,
+        network: &network,
+        containers: &containers,
+        networks: &networks,
+        claim: claim.as_ref(),
+        own: own.as_deref(),
+        remembered: context.places.kubeconfig.exists() || context.places.engine.exists(),
+    };
+    let whose = seen.whose();
+    Ok(Found { containers, networks, claim, mark, whose })
 }
 
 /// The Kubernetes nodes of our cluster as docker sees them; none if there is no cluster.
 ///
 /// # Errors
-/// [`FailureId::ClusterForeign`] if a cluster of this name is there that we did not make.
+/// [`FailureId::ClusterForeign`] if a cluster of this name is there, or claimed, that is not ours.
 pub(crate) async fn containers(context: &Context) -> Result<Vec<Container>> {
-    let (name, network) = (context.options.name.as_str(), network(context));
-    let containers = context.docker.kind_containers(name).await?;
-    if containers.is_empty() {
-        refuse_another_engine(context).await?;
-        return Ok(containers);
+    let found = ours(context).await?;
+    if found.containers.is_empty() {
+        engine::refuse_another(context).await?;
     }
-    let ours = context.docker.network_is_ours(&network, name).await? == Some(true);
-    // Docker tells no network of a container that it is just creating.
-    let elsewhere = |container: &&Container| !container.networks.is_empty() && !container.networks.contains(&network);
-    let foreign = containers.iter().find(|container| !ours || elsewhere(container));
-    match foreign {
-        None => Ok(containers),
-        Some(container) => {
-            let what = format!("the kind cluster {name:?} was not made by this program");
-            let seen = format!("container {} is on network {}", container.name, container.networks.join(", "));
-            Err(Failure::new(FailureId::ClusterForeign, what).evidence(seen).into())
+    Ok(found.containers)
+}
+
+/// # Errors
+/// [`FailureId::ClusterForeign`] if a cluster of this name is there, or claimed, that is not ours.
+pub(super) async fn ours(context: &Context) -> Result<Found> {
+    let found = find(context).await?;
+    match &found.whose {
+        Whose::Nobodys | Whose::Ours => Ok(found),
+        Whose::Others(maker) => Err(of_another(context, maker, &found).into()),
+        Whose::Unknown(seen) => Err(unknown(context, seen)),
+    }
+}
+
+/// Claims the name on this engine for us, and marks that a run is at work, until [`end_work`]. To be called by the one that holds the
+/// lock. Returns where a cluster is gone that had the name and is not here any more, in words.
+///
+/// # Errors
+/// [`FailureId::ClusterForeign`] if a cluster of this name is there, or claimed, that is not ours.
+pub(crate) async fn claim(context: &Context) -> Result<Option<String>> {
+    let found = ours(context).await?;
+    let mut lost = None;
+    if found.containers.is_empty() {
+        engine::refuse_another(context).await?;
+        if context.places.kubeconfig.exists() && !context.places.unfinished.exists() {
+            lost = engine::loss(context).await?;
+        }
+    }
+    if found.claim.is_none() {
+        context.docker.create_volume(&network(context), &own_labels(context)?).await?;
+        // Another owner may have been quicker.
+        ours(context).await?;
+    }
+    begin_work(context, found.mark.as_ref()).await?;
+    Ok(lost)
+}
+
+/// Marks that this run is at work. Whoever claims a name makes the cluster: that is `up`.
+async fn begin_work(context: &Context, found: Option<&Mark>) -> Result<()> {
+    let run = Holder::now("up");
+    let marked = found.and_then(|mark| mark.holder.as_ref()).map(|holder| &holder.process);
+    if marked == Some(&run.process) {
+        return Ok(());
+    }
+    if found.is_some() {
+        // We hold the lock, so it is of a run that was killed.
+        context.docker.unmark(&network(context)).await?;
+    }
+    context.docker.mark(&network(context), own_labels(context)?, &run).await
+}
+
+/// Takes the mark of this run away. Where docker does not let us, whoever reads it finds that our process is gone.
+pub(crate) async fn end_work(context: &Context) {
+    if !context.docker.has_answered() {
+        return;
+    }
+    let _ = tokio::time::timeout(LAST_WORDS, context.docker.unmark(&network(context))).await;
+}
+
+/// The labels of what is made for this cluster.
+pub(super) fn own_labels(context: &Context) -> Result<Vec<String>> {
+    Ok(labels(context.options.name.as_str(), &Owner::make(&context.places.owner)?))
+}
+
+/// Makes the network of the cluster if it is not there.
+pub(super) async fn ensure_network(context: &Context) -> Result<()> {
+    let network = network(context);
+    match context.docker.networks(&network).await?.first() {
+        None => context.docker.create_network(&network, &own_labels(context)?).await,
+        Some(found) if found.cluster.as_deref() == Some(context.options.name.as_str()) => Ok(()),
+        Some(_) => {
+            let what = format!("the docker network {network:?} was not made by this program");
+            let hint = format!(
+                "if nobody needs it, remove it (`docker network rm {network}`) and run this again; or choose another --name"
+            );
+            Err(Failure::new(FailureId::ClusterForeign, what).hint(hint).into())
         }
     }
 }
 
-/// A cluster that is not here may be in another engine, where the person's docker context pointed when it was made.
-async fn refuse_another_engine(context: &Context) -> Result<()> {
-    let Ok(made_in) = fs_err::read_to_string(&context.places.engine) else { return Ok(()) };
-    let here = context.docker.info().await?.id;
-    if made_in == here {
-        return Ok(());
+/// The run that is at work on a cluster, as far as its mark tells from here.
+pub(super) enum Work {
+    None,
+    /// Its process is on this machine.
+    Here(Holder),
+    /// It said on another machine that it had begun, and not yet that it has ended.
+    Elsewhere(Holder),
+}
+
+impl Work {
+    pub(super) fn of(mark: Option<&Mark>) -> Self {
+        let Some(holder) = mark.and_then(|mark| mark.holder.clone()) else { return Self::None };
+        match holder.process.is_there() {
+            Some(true) => Self::Here(holder),
+            Some(false) => Self::None,
+            None => Self::Elsewhere(holder),
+        }
     }
-    let what = format!("the cluster {:?} was made in another docker engine", context.options.name.as_str());
-    let failure =
-        Failure::new(FailureId::ClusterForeign, what).evidence(format!("made in engine {made_in}, this is {here}"));
-    let hint = format!(
-        "point docker at that engine (DOCKER_HOST, `docker context use`), or choose another --name; if that engine is no more, remove {}",
-        context.places.state.display()
-    );
-    Err(failure.hint(hint).into())
+
+    pub(super) fn in_words(&self) -> Option<String> {
+        match self {
+            Self::None => None,
+            Self::Here(holder) => Some(format!("a run is at work on it at this moment: {holder}")),
+            Self::Elsewhere(holder) => Some(format!("a run on another machine may be at work on it: {holder}")),
+        }
+    }
+}
+
+pub(super) fn of_another(context: &Context, maker: &Maker, found: &Found) -> Failure {
+    let (containers, work) = (&found.containers, Work::of(found.mark.as_ref()).in_words());
+    let what = format!("the cluster {:?} was made by another owner, {maker}", context.options.name.as_str());
+    let since = if maker.since.is_empty() { String::new() } else { format!("since {}: ", maker.since) };
+    let nodes = match containers.len() {
+        0 if work.is_some() => "it has no Kubernetes node yet".to_owned(),
+        0 => "`up` was ended before it had made a Kubernetes node, or is making it at this moment".to_owned(),
+        number => {
+            let running = containers.iter().filter(|container| container.is_running()).count();
+            format!("{number} Kubernetes node{}, {running} running", if number == 1 { "" } else { "s" })
+        }
+    };
+    let failure = Failure::new(FailureId::ClusterForeign, what).evidence(format!("{since}{nodes}"));
+    let failure = failure.evidence(work.unwrap_or_default());
+    if maker.looks_like_this_one() {
+        let here = context.places.owner.display();
+        return failure
+            .evidence(format!("that is you, on this machine, from a HOME whose owner is not that of {here}"));
+    }
+    failure
+}
+
+pub(super) fn unknown(context: &Context, seen: &str) -> anyhow::Error {
+    let what = format!("the kind cluster {:?} was not made by this program", context.options.name.as_str());
+    let hint = "choose another --name; this program never changes a cluster that it did not make";
+    Failure::new(FailureId::ClusterForeign, what).evidence(seen).hint(hint).into()
 }

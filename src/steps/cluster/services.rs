@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use bootstrap_cluster::kubernetes;
+use bootstrap_cluster::verdict::pod;
+use bootstrap_run::event::StepReporter;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, DeleteParams, ListParams};
 use kube::{Client, ResourceExt as _};
-
-use crate::event::StepReporter;
-use crate::kubernetes;
-use crate::verdict::pod;
 
 /// Between two questions to what cannot be watched.
 const PAUSE: Duration = Duration::from_millis(250);

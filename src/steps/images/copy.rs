@@ -1,13 +1,13 @@
 //! An image from one Kubernetes node to another: the network has brought it once, and that is enough.
 
 use anyhow::Result;
+use bootstrap_run::event::StepReporter;
+use bootstrap_run::failure::{self, Failure, FailureId};
 
 use super::stored_name;
 use crate::context::Context;
-use crate::event::StepReporter;
-use crate::failure::{self, Failure, FailureId};
 use crate::pins::ImagePin;
-use crate::step::StepId;
+use crate::step_id::StepId;
 
 /// containerd's own client, in the namespace of the kubelet's images.
 pub(super) const CTR: [&str; 4] = ["ctr", "--namespace", "k8s.io", "images"];

@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use anyhow::Result;
 use backon::BackoffBuilder as _;
+use bootstrap_run::event::StepReporter;
+use bootstrap_run::failure::{Failure, FailureId};
 
 use super::copy::CTR;
 use super::runtime::Runtime;
 use super::stored_name;
 use crate::context::Context;
-use crate::event::StepReporter;
-use crate::failure::{Failure, FailureId};
 use crate::pins::ImagePin;
-use crate::step::StepId;
+use crate::step_id::StepId;
 use crate::steps::registries::FOLDER as REGISTRIES;
 
 /// Attempts at one image. A registry that limits its rate, or a node that has just started, is there a moment later.

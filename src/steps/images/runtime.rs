@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use bootstrap_run::process::{Command, Finished};
 
 use crate::context::Context;
-use crate::process::{Command, Finished};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Runtime {
@@ -38,7 +38,7 @@ impl Runtime {
     /// Runs a program beside it and returns what it prints.
     ///
     /// # Errors
-    /// [`crate::failure::FailureId::CommandFailed`] for a status other than zero, too.
+    /// [`bootstrap_run::failure::FailureId::CommandFailed`] for a status other than zero, too.
     pub(super) async fn stdout(&self, context: &Context, command: &[&str], deadline: Duration) -> Result<String> {
         let finished = self.finish(context, command, deadline).await?.success(&command.join(" "))?;
         Ok(String::from_utf8_lossy(&finished.stdout).into_owned())

@@ -2,6 +2,8 @@
 //! well or badly.
 
 mod browser;
+mod docker;
+pub(crate) mod engine;
 mod proxy;
 mod release;
 mod secure;
@@ -15,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 pub(crate) use browser::Browser;
+pub(crate) use docker::{INFO, KUBECONFIG, kubeconfig};
 pub(crate) use proxy::Proxy;
 pub(crate) use release::{ASSET, Release, SHELLS};
 pub(crate) use secure::Secure;
@@ -74,6 +77,9 @@ impl Home {
             .env("HOME", self.path())
             .env("PATH", format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", self.programs().display()))
             .current_dir(self.path());
+        if self.pins().exists() {
+            command.env("PGEDGE_BOOTSTRAP_PINS", self.pins());
+        }
         command
     }
 

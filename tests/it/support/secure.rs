@@ -82,8 +82,13 @@ pub(super) fn head(stream: &mut impl Read) -> std::io::Result<String> {
 
 /// An authority, and a key with its certificate for `names`.
 fn certify(folder: &Path, names: &[&str]) {
+    // What openssl does without options, its configuration says, which is the machine's or the person's.
+    let config = "[req]\ndistinguished_name=name\nx509_extensions=authority\n[name]\n[authority]\nbasicConstraints=critical,CA:TRUE\n";
+    std::fs::write(folder.join("openssl.cnf"), config).unwrap();
     let openssl = |words: &str| {
-        let output = Command::new("openssl").args(words.split(' ')).current_dir(folder).output().unwrap();
+        let mut command = Command::new("openssl");
+        command.args(words.split(' ')).current_dir(folder).env("OPENSSL_CONF", folder.join("openssl.cnf"));
+        let output = command.output().unwrap();
         assert!(output.status.success(), "openssl {words}: {}", String::from_utf8_lossy(&output.stderr));
     };
     let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
@@ -32,6 +33,7 @@ pub(crate) struct Server {
     pub(crate) address: String,
     shared: Arc<Mutex<Shared>>,
     gate: Arc<Gate>,
+    over: Arc<AtomicBool>,
 }
 
 /// Where stalled answers wait.
@@ -60,14 +62,18 @@ impl Server {
         let address = format!("http://{}", listener.local_addr().unwrap());
         let shared = Arc::<Mutex<Shared>>::default();
         let gate = Arc::<Gate>::default();
-        let (state, closed, own) = (Arc::clone(&shared), Arc::clone(&gate), address.clone());
+        let over = Arc::<AtomicBool>::default();
+        let (state, closed, own, ends) = (Arc::clone(&shared), Arc::clone(&gate), address.clone(), Arc::clone(&over));
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
+                if ends.load(Ordering::SeqCst) {
+                    return;
+                }
                 let (state, gate, own) = (Arc::clone(&state), Arc::clone(&closed), own.clone());
                 std::thread::spawn(move || drop(answer(stream, &own, &state, &gate)));
             }
         });
-        Self { address, shared, gate }
+        Self { address, shared, gate, over }
     }
 
     pub(crate) fn file(&self, path: &str, bytes: impl Into<Vec<u8>>) -> &Self {
@@ -113,6 +119,16 @@ impl Server {
     /// `GET <path with query> <range or ->` for every request, in order.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.shared.lock().unwrap().requests.clone()
+    }
+}
+
+/// So that all tests together get by with the 256 open files that some systems give to a process.
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::SeqCst);
+        self.release();
+        // This wakes the one that listens.
+        drop(TcpStream::connect(self.address.trim_start_matches("http://")));
     }
 }
 

@@ -26,6 +26,7 @@ var phases = []func(context.Context, settings) ([]event, error){
 	missingSlots,
 	missingCopies,
 	missingSubscriptions,
+	disabledSubscriptions,
 }
 
 // execute makes the events of one phase, all at once.
@@ -93,78 +94,65 @@ func missingNodes(ctx context.Context, s settings) ([]event, error) {
 	return events, nil
 }
 
-// pair is a subscription on "to" for what happens on "from".
-type pair struct{ from, to node }
-
-// copies says whether the subscription also copies what is there: a node that
-// joins later gets everything from its source.
-func (p pair) copies() bool {
-	return p.to.Bootstrap.Mode == "spock" && p.to.Bootstrap.SourceNode == p.from.Name
-}
-
-func (p pair) String() string { return subscriptionName(p.from, p.to) }
-
-func missingPairs(ctx context.Context, s settings) ([]pair, error) {
-	var pairs []pair
-	for _, to := range s.nodes {
-		existing, err := ask[[]string](ctx, s, to, `SELECT coalesce(array_agg(sub_name::text), '{}') FROM spock.subscription`)
+// look asks every node what it has.
+func look(ctx context.Context, s settings) (state, error) {
+	found := state{map[string][]subscription{}, map[string][]string{}}
+	for _, n := range s.nodes {
+		subscriptions, err := ask[[]subscription](ctx, s, n,
+			`SELECT coalesce(json_agg(json_build_object('name', sub_name, 'enabled', sub_enabled)), '[]') FROM spock.subscription`)
 		if err != nil {
-			return nil, err
+			return found, err
 		}
-		for _, from := range s.nodes {
-			p := pair{from, to}
-			if from.Name != to.Name && !slices.Contains(existing, p.String()) {
-				pairs = append(pairs, p)
-			}
+		slots, err := ask[[]string](ctx, s, n, `SELECT coalesce(array_agg(slot_name::text), '{}') FROM pg_replication_slots`)
+		if err != nil {
+			return found, err
 		}
+		found.subscriptions[n.Name], found.slots[n.Name] = subscriptions, slots
 	}
-	return pairs, nil
+	return found, nil
 }
 
-// missingSlots: a slot keeps what its node writes from now on. The slot of a
-// copying subscription is made together with the copy.
 func missingSlots(ctx context.Context, s settings) ([]event, error) {
-	pairs, err := missingPairs(ctx, s)
+	found, err := look(ctx, s)
 	if err != nil {
 		return nil, err
 	}
 	var events []event
-	for _, p := range pairs {
-		if p.copies() {
-			continue
-		}
+	for _, p := range found.slotsToMake(s) {
 		slot := s.slotName(p.from, p.to)
-		there, err := ask[bool](ctx, s, p.from, `SELECT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = $1)`, slot)
-		if err != nil {
-			return nil, err
-		}
-		if !there {
-			events = append(events, event{kind: "spock.replicationslot", id: slot, make: func(ctx context.Context) error {
-				return do(ctx, s, p.from, fmt.Sprintf(`SELECT pg_create_logical_replication_slot(%s, 'pgoutput')`, literal(slot)))
-			}})
-		}
+		events = append(events, event{kind: "spock.replicationslot", id: slot, make: func(ctx context.Context) error {
+			return do(ctx, s, p.from, fmt.Sprintf(`SELECT pg_create_logical_replication_slot(%s, 'spock_output')`, literal(slot)))
+		}})
 	}
 	return events, nil
 }
 
-// missingCopies: the subscriptions of new nodes to their sources. What the other
-// nodes wrote before their slots for the new node were made must be at the
-// source before it is copied.
-func missingCopies(ctx context.Context, s settings) ([]event, error) {
-	pairs, err := missingPairs(ctx, s)
+func disabledSubscriptions(ctx context.Context, s settings) ([]event, error) {
+	found, err := look(ctx, s)
 	if err != nil {
 		return nil, err
 	}
 	var events []event
-	for _, p := range pairs {
-		if !p.copies() {
-			continue
-		}
-		for _, other := range s.nodes {
-			if other.Name != p.from.Name && other.Name != p.to.Name && !slices.Contains(pairs, pair{other, p.from}) {
-				if err := waitUntilApplied(ctx, s, pair{other, p.from}); err != nil {
-					return nil, err
-				}
+	for _, disabled := range found.toEnable() {
+		index := slices.IndexFunc(s.nodes, func(n node) bool { return n.Name == disabled.node })
+		name := disabled.subscription
+		events = append(events, event{"spock.subscription", name, "enabled subscription", "sub", name, func(ctx context.Context) error {
+			return do(ctx, s, s.nodes[index], fmt.Sprintf(`SELECT spock.sub_enable(%s)`, literal(name)))
+		}})
+	}
+	return events, nil
+}
+
+func missingCopies(ctx context.Context, s settings) ([]event, error) {
+	found, err := look(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	var events []event
+	for _, p := range found.copiesToMake(s) {
+		for _, first := range found.mustReachFirst(s, p) {
+			if err := waitUntilApplied(ctx, s, first); err != nil {
+				return nil, err
 			}
 		}
 		events = append(events, subscribe(s, p))
@@ -173,12 +161,12 @@ func missingCopies(ctx context.Context, s settings) ([]event, error) {
 }
 
 func missingSubscriptions(ctx context.Context, s settings) ([]event, error) {
-	pairs, err := missingPairs(ctx, s)
+	found, err := look(ctx, s)
 	if err != nil {
 		return nil, err
 	}
 	var events []event
-	for _, p := range pairs {
+	for _, p := range found.pairsWithout(s) {
 		events = append(events, subscribe(s, p))
 	}
 	return events, nil

@@ -31,14 +31,34 @@ command_env() {
   export_line PGEDGE_BOOTSTRAP_MIRROR "https://127.0.0.1:$mirror_port"
   export_line PGEDGE_BOOTSTRAP_REGISTRY_MIRROR "docker.io=$registry,ghcr.io=$from_nodes,quay.io=$from_nodes"
   export_line PGEDGE_BOOTSTRAP_CA_FILE "$mirror_folder/ca.pem"
-  if [ "$docker_socket" != /var/run/docker.sock ]; then
-    export_line DOCKER_HOST "unix://$docker_socket"
-  fi
+  # Always: the person's shell or docker context may lead to another engine.
+  export_line DOCKER_HOST "unix://$docker_socket"
+  export_line DOCKER_CONFIG "$DOCKER_CONFIG"
+  echo "unset ${of_another_engine[*]}"
 }
 
 # export_line NAME VALUE: quoted for the shell only where that is needed
 export_line() {
   if [[ $2 =~ ^[A-Za-z0-9_./:=,@+-]+$ ]]; then echo "export $1=$2"; else echo "export $1=${2@Q}"; fi
+}
+
+# Three servers in a root of their own, which is thrown away: no engine is needed, and no lock while they run.
+command_check() {
+  local folder status=0
+  take_lock
+  read_pieces
+  build_pieces
+  point_mirror_at_published
+  folder=$(mktemp --directory "$cache/check.XXXXXX")
+  cp --archive "${piece_folders[postgres-root]}" "$folder/root"
+  rm -rf "$folder/root/dev"
+  mkdir "$folder/root/dev"
+  mknod --mode 666 "$folder/root/dev/null" c 1 3
+  mknod --mode 666 "$folder/root/dev/urandom" c 1 9
+  exec {lock}>&-
+  bash "$lab/spock/test.sh" "$folder/root" "$cache/postgres-headers" || status=$?
+  [ "$status" != 0 ] || rm -rf "$folder"
+  return "$status"
 }
 
 # An image of the engine, with the lab's authority among those that it trusts, as a company's base image has its own.
@@ -107,7 +127,7 @@ command_down() {
 
 # remove_test_clusters: the kind clusters that tests made, by their names, or whose network has the lab's label
 remove_test_clusters() {
-  local networks containers
+  local networks containers volumes
   mapfile -t networks < <({
     engine network ls --format '{{.Name}}' | grep -E '^(pgedge-bootstrap-)?(lab-|pgedge-lab)' || true
     engine network ls --filter label=pgedge-bootstrap-lab --format '{{.Name}}'
@@ -122,6 +142,10 @@ remove_test_clusters() {
   fi
   if [ ${#networks[@]} -gt 0 ]; then
     engine network rm "${networks[@]}" > /dev/null
+  fi
+  mapfile -t volumes < <(engine volume ls --format '{{.Name}} {{.Label "com.pgedge.bootstrap.cluster"}}' | awk '$2 ~ /^(lab-|pgedge-lab)/ {print $1}')
+  if [ ${#volumes[@]} -gt 0 ]; then
+    engine volume rm "${volumes[@]}" > /dev/null
   fi
 }
 

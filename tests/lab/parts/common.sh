@@ -5,8 +5,12 @@ cache=${PGEDGE_LAB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/pgedge-bootstrap-lab}
 mirror_folder=$cache/mirror
 engine_folder=$cache/engine
 docker_socket=${PGEDGE_LAB_DOCKER_SOCKET:-/var/run/docker.sock}
-mirror_port=${PGEDGE_LAB_MIRROR_PORT:-18443}
-registry_port=${PGEDGE_LAB_REGISTRY_PORT:-15000}
+# Where the mirror was started last: the usual ports, or the next ones that were free.
+ports_file=$mirror_folder/ports
+mirror_port=18443 registry_port=15000
+if [[ -f $ports_file && $(< "$ports_file") =~ ^([0-9]+)\ ([0-9]+)$ ]]; then mirror_port=${BASH_REMATCH[1]} registry_port=${BASH_REMATCH[2]}; fi
+mirror_port=${PGEDGE_LAB_MIRROR_PORT:-$mirror_port}
+registry_port=${PGEDGE_LAB_REGISTRY_PORT:-$registry_port}
 export cache
 
 say() { echo "lab: $*" >&2; }

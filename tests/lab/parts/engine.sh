@@ -5,6 +5,13 @@
 engine_run=${PGEDGE_LAB_ENGINE_RUN:-/run/pgedge-bootstrap-lab}
 engine_pid=$engine_folder/dockerd.pid
 
+# What would turn docker's command line away from the engine of the lab, or change how it speaks to it.
+of_another_engine=(DOCKER_CONTEXT DOCKER_TLS DOCKER_TLS_VERIFY DOCKER_CERT_PATH DOCKER_API_VERSION DOCKER_DEFAULT_PLATFORM)
+unset DOCKER_HOST "${of_another_engine[@]}"
+# Nor does the person's own configuration count: a store of passwords that it names may not be here, and nothing is to be logged into.
+export DOCKER_CONFIG=$engine_folder/config
+mkdir -p "$DOCKER_CONFIG"
+
 engine() { docker --host "unix://$docker_socket" "$@"; }
 engine_answers() { timeout 10 docker --host "unix://$docker_socket" version; }
 our_engine=(dockerd --data-root "$engine_folder/data")

@@ -18,6 +18,8 @@ slim() {
     echo "without $package"
     remove_package_files "$list"
   done < <(find "$root/var/lib/dpkg/info" -name '*.list')
+  # without its compiler, the library that would load it: the server then does without
+  rm -f "$root"/usr/lib/postgresql/*/lib/llvmjit*
   rm -rf "$root"/var/lib/{apt,dpkg} "$root"/usr/share/{perl,perl5,postgresql-common,zoneinfo/right} "$root"/usr/lib/postgresql/*/lib/bitcode "$root"/etc/apt
   local program
   for program in "$root/usr/lib/postgresql/$postgres_major/bin/"*; do

@@ -71,7 +71,8 @@ headers=$(fetch_headers) || exit 1
 library=$root/usr/lib/postgresql/$major/lib
 extension=$root/usr/share/postgresql/$major/extension
 
-compile "$library/spock.so" "$here"/src/{spock,settings,ddl,provider}.c
+compile "$library/spock.so" "$here"/src/{spock,settings,ddl,provider,exceptions,feedback,log}.c
+compile "$library/spock_output.so" "$here/src/output.c"
 compile "$library/snowflake.so" "$here/src/snowflake.c"
 install -m 644 "$here/spock.control" "$here/snowflake.control" "$extension/"
 cat "$here"/sql/*.sql >"$extension/spock--5.0.10.sql"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # test.sh ROOTFS WORKDIR: install the stand-in into a throw-away PostgreSQL 17 root
 # and check it with real servers: three nodes in a mesh, later a fourth.
-# The servers listen on loopback ports from SPOCK_TEST_PORT (default 27431) and
+# The servers listen on free loopback ports behind SPOCK_TEST_PORT (default 27431) and
 # live in a folder of the root's /tmp that is removed at the end.
 set -euo pipefail
 
@@ -10,7 +10,22 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(realpath -e "$1")
 "$here/install.sh" "$root" "$2"
 
-readonly first_port=${SPOCK_TEST_PORT:-27431}
+# four_ports FIRST: FIRST, or the next one after which four are free
+four_ports() {
+  local first=$1 last=$(($1 + 200)) port
+  while [ "$first" -lt "$last" ]; do
+    for port in $((first + 1)) $((first + 2)) $((first + 3)) $((first + 4)); do
+      # who answers has it
+      if (exec 3<> "/dev/tcp/127.0.0.1/$port") 2> /dev/null; then first=$port && continue 2; fi
+    done
+    echo "$first"
+    return
+  done
+  echo "no four ports are free from $1 to $last; another place: SPOCK_TEST_PORT" >&2
+  return 1
+}
+first_port=$(four_ports "${SPOCK_TEST_PORT:-27431}")
+readonly first_port
 readonly patience=20            # seconds that anything may take to arrive
 home=$(mktemp -d "$root/tmp/spock-test.XXXXXX")
 inside=${home#"$root"}          # the same folder as the servers see it

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::learner::{Learner, PROMPT};
+use crate::feature::mirror_port;
 use crate::lab::{Lab, Ran, ran};
 use crate::released::Released;
 use crate::terminal::Terminal;
@@ -28,7 +29,7 @@ const BUDGET: Duration = Duration::from_secs(10);
 
 const MIB: u64 = 1 << 20;
 
-/// The address of the lab's files, for the machine as for the host.
+/// The address of the lab's files on the machine, whose ports are all free. The host may have another one.
 const MIRROR: &str = "https://127.0.0.1:18443";
 
 pub(crate) struct Machine<'a> {
@@ -115,8 +116,10 @@ nodes:
         self.sh("cat /etc/lab-ca.pem >> /etc/ssl/certs/ca-certificates.crt");
         self.sh("mkdir -p /root/.kube && cp /etc/kubernetes/admin.conf /root/.kube/config");
         let port = MIRROR.rsplit(':').next().unwrap();
-        let (listen, target) =
-            (format!("TCP-LISTEN:{port},bind=127.0.0.1,fork,reuseaddr"), format!("TCP:{gateway}:{port}"));
+        let (listen, target) = (
+            format!("TCP-LISTEN:{port},bind=127.0.0.1,fork,reuseaddr"),
+            format!("TCP:{gateway}:{}", mirror_port(self.lab)),
+        );
         let forwarded = self.lab.docker(&["exec", "--detach", CONTAINER, "socat", &listen, &target]);
         assert_eq!(forwarded.code, 0, "{}", forwarded.stderr);
         self.until(&format!("curl --silent --output /dev/null {MIRROR}/"));
@@ -154,8 +157,8 @@ nodes:
         let mut command = pty_process::blocking::Command::new("docker");
         command =
             command.args(["exec", "--interactive", "--tty", "--env", "TERM=xterm-256color", "--workdir", "/root"]);
-        if let Some(host) = self.lab.setting_if_any("DOCKER_HOST") {
-            command = command.env("DOCKER_HOST", host);
+        for (name, value) in self.lab.docker_settings() {
+            command = command.env(name, value);
         }
         command = command.args(ENVIRONMENT).args(["--env", PROMPT, CONTAINER, "bash", "--login", "-i"]);
         let learner = Learner::at(Terminal::spawn(command, (40, 110)));
@@ -193,7 +196,7 @@ nodes:
     /// Runs a line as root of the machine, which must succeed, and returns what it prints.
     pub(crate) fn sh(&self, line: &str) -> String {
         let done = self.exec(&["bash", "-c", line]);
-        assert!(done.code == 0, "{line}\n{}\n{}", done.stdout, done.stderr);
+        assert!(done.code == 0, "{line}\n{}", done.told());
         done.stdout
     }
 
@@ -212,9 +215,7 @@ nodes:
 
     fn put(&self, bytes: &[u8], path: &str) {
         let mut command = Command::new("docker");
-        if let Some(host) = self.lab.setting_if_any("DOCKER_HOST") {
-            command.env("DOCKER_HOST", host);
-        }
+        command.envs(self.lab.docker_settings());
         command.args([
             "exec",
             "--interactive",

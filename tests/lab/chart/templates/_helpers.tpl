@@ -18,20 +18,22 @@
 
 {{/*
 What the ConfigMap of the running release says about a node decides whether it
-is new: a new node has to say how it is filled, a known one must not be filled again.
+is new: a new node has to say how it is filled, a known one must not be filled
+again. Without a ConfigMap no node is known, so an upgrade of a release that
+never got that far is refused.
 */}}
 {{- define "pgedge.checkBootstrap" -}}
 {{- $app := include "pgedge.appName" . -}}
-{{- $deployed := lookup "v1" "ConfigMap" .Release.Namespace (printf "%s-config" $app) -}}
-{{- if and .Release.IsUpgrade .Values.pgEdge.initSpock $deployed -}}
+{{- if and .Release.IsUpgrade .Values.pgEdge.initSpock -}}
+{{- $deployed := lookup "v1" "ConfigMap" .Release.Namespace (printf "%s-config" $app) | default dict -}}
 {{- $known := dict -}}
-{{- range (get $deployed.data "nodes" | fromYamlArray) -}}
+{{- range (dig "data" "nodes" "[]" $deployed | fromYamlArray) -}}
 {{- $_ := set $known .name true -}}
 {{- end -}}
 {{- range .Values.pgEdge.nodes -}}
 {{- $mode := dig "bootstrap" "mode" "" . -}}
 {{- if and (not (hasKey $known .name)) (not $mode) -}}
-{{- fail (printf "node %q is new in this release: it must have bootstrap.mode (spock, with sourceNode)" .name) -}}
+{{- fail (printf "New node %s must specify bootstrap.mode" .name) -}}
 {{- end -}}
 {{- if and (hasKey $known .name) $mode -}}
 {{- fail (printf "node %q is already deployed: it must not have bootstrap.mode" .name) -}}

@@ -25,7 +25,7 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog AS $$
 $$;
 
 -- Forget who wrote rows that nobody changed for an hour, a few at a time and
--- none that someone is busy with: without this, deleted rows would add up.
+-- none that someone is busy with.
 CREATE FUNCTION spock.trim_versions() RETURNS void
 LANGUAGE sql VOLATILE SET search_path = pg_catalog AS $$
     DELETE FROM spock.row_version WHERE ctid = ANY (ARRAY(
@@ -49,6 +49,7 @@ DECLARE
     mark bigint;
     rows_now text;
     keys_gone text;
+    kept text;
     key_object text;
     row_keys uuid[];
 BEGIN
@@ -64,7 +65,7 @@ BEGIN
         -- without a key a row has no name on the other nodes: it can only be added
         IF tg_op = 'INSERT' THEN
             EXECUTE spock.queue_command('SELECT row_to_json(n.*) AS content FROM new_rows n')
-                USING moment, here, 'P', tg_table_schema, tg_table_name, '{default_insert_only}'::text[];
+                USING moment, here, 'P', tg_table_schema, tg_table_name, '{default_insert_only}'::text[], tg_op;
         END IF;
     ELSE
         IF tg_op IN ('UPDATE', 'DELETE') THEN
@@ -72,14 +73,26 @@ BEGIN
                                 relation, spock.key_match('t', 'o', keys));
             SELECT format('json_build_object(%s)', string_agg(format('%L, o.%I', k, k), ', ')) INTO key_object FROM unnest(keys) k;
             EXECUTE format('SELECT array_agg(DISTINCT %s) %s', spock.key_expression('o', keys), keys_gone) INTO row_keys;
+            IF tg_op = 'UPDATE' THEN
+                keys_gone := format('%s AND %s <> ALL (%L)', keys_gone, spock.key_expression('o', keys), spock.untold(tg_relid, row_keys));
+            END IF;
             EXECUTE spock.queue_command(format('SELECT %s AS content %s', key_object, keys_gone))
-                USING spock.note_writer(tg_relid, row_keys, here), here, 'D', tg_table_schema, tg_table_name, '{default}'::text[];
+                USING spock.forget_rows(tg_relid, row_keys), here, 'D', tg_table_schema, tg_table_name, '{default}'::text[], tg_op;
         END IF;
         IF tg_op IN ('INSERT', 'UPDATE') THEN
             rows_now := format('FROM %s t WHERE EXISTS (SELECT FROM new_rows n WHERE %s)', relation, spock.key_match('t', 'n', keys));
             EXECUTE format('SELECT array_agg(%s) %s', spock.key_expression('t', keys), rows_now) INTO row_keys;
+            -- a row that kept its key must be on the other nodes; one that has another key now is not yet
+            kept := format('(EXISTS (SELECT FROM old_rows o WHERE %s) AND %s <> ALL (%L))', spock.key_match('t', 'o', keys),
+                           spock.key_expression('t', keys), spock.untold(tg_relid, row_keys));
+            moment := spock.note_writer(tg_relid, row_keys, here);
+            IF tg_op = 'UPDATE' THEN
+                EXECUTE spock.queue_command(format('SELECT row_to_json(t.*) AS content %s AND %s', rows_now, kept))
+                    USING moment, here, 'U', tg_table_schema, tg_table_name, '{default}'::text[], tg_op;
+                rows_now := format('%s AND NOT %s', rows_now, kept);
+            END IF;
             EXECUTE spock.queue_command('SELECT row_to_json(t.*) AS content ' || rows_now)
-                USING spock.note_writer(tg_relid, row_keys, here), here, 'P', tg_table_schema, tg_table_name, '{default}'::text[];
+                USING moment, here, 'P', tg_table_schema, tg_table_name, '{default}'::text[], tg_op;
         END IF;
     END IF;
     -- the other nodes read the entries from the log
@@ -92,12 +105,12 @@ END
 $capture$;
 
 -- The command that queues what "contents" selects, some 200 rows to an entry.
--- Takes the moment, this node, the kind, the schema, the table and the sets.
+-- Takes the moment, this node, the kind, the schema, the table, the sets and the operation.
 CREATE FUNCTION spock.queue_command(contents text) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog AS $$
     SELECT 'INSERT INTO spock.queue (queued_at, role, replication_sets, message_type, message, origin)
             SELECT $1, session_user, $6, $3::"char",
-                   json_build_object(''schema'', $4::text, ''table'', $5::text, ''rows'', json_agg(r.content)), $2
+                   json_build_object(''schema'', $4::text, ''table'', $5::text, ''operation'', $7::text, ''rows'', json_agg(r.content)), $2
               FROM (SELECT s.content, (row_number() OVER () - 1) / 200 AS part FROM (' || contents || ') s) r
              GROUP BY r.part ORDER BY r.part'
 $$;
@@ -125,6 +138,25 @@ BEGIN
     END IF;
     RETURN moment;
 END
+$$;
+
+-- What a trigger changes of rows that are being inserted is told before the
+-- insertion, whose own capture comes at the end of its statement. Those of the
+-- keys that may be such rows: nobody is known to have written them. Outside of
+-- triggers there are none.
+CREATE FUNCTION spock.untold(relation oid, row_keys uuid[]) RETURNS uuid[]
+LANGUAGE sql VOLATILE SET search_path = pg_catalog AS $$
+    SELECT coalesce(array_agg(k), '{}') FROM unnest(row_keys) k
+     WHERE pg_trigger_depth() > 1
+       AND NOT EXISTS (SELECT FROM spock.row_version v WHERE v.relid = relation AND v.row_key = k)
+$$;
+
+-- Forget who wrote rows that are gone, and return when they went: later than
+-- every version known here.
+CREATE FUNCTION spock.forget_rows(relation oid, row_keys uuid[]) RETURNS timestamptz
+LANGUAGE sql VOLATILE SET search_path = pg_catalog AS $$
+    WITH gone AS (DELETE FROM spock.row_version WHERE relid = relation AND row_key = ANY (row_keys) RETURNING written_at)
+    SELECT greatest(clock_timestamp(), max(written_at) + interval '1 microsecond') FROM gone
 $$;
 
 -- Called by the library after a statement that changed the schema.

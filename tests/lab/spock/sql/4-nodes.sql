@@ -20,6 +20,10 @@ BEGIN
     INSERT INTO spock.node VALUES (id, node_name, location, country, info) ON CONFLICT DO NOTHING;
     INSERT INTO spock.node_interface AS i VALUES (spock.identify(id || '/' || node_name), node_name, id, dsn)
     ON CONFLICT (if_id) DO UPDATE SET if_dsn = excluded.if_dsn WHERE i.if_dsn <> excluded.if_dsn;
+    IF to_regclass(format('spock.failed_%s', id)) IS NULL THEN
+        EXECUTE format('CREATE SEQUENCE spock.failed_%s', id);
+        EXECUTE format('CREATE SEQUENCE spock.tried_%s', id);
+    END IF;
     RETURN id;
 END
 $$;
@@ -70,6 +74,7 @@ BEGIN
     DELETE FROM spock.replication_set WHERE set_nodeid = id;
     DELETE FROM spock.node_interface WHERE if_nodeid = id;
     DELETE FROM spock.node WHERE node_id = id;
+    EXECUTE format('DROP SEQUENCE IF EXISTS spock.failed_%s, spock.tried_%1$s', id);
     RETURN true;
 END
 $$;

@@ -41,6 +41,15 @@ IMMUTABLE LANGUAGE sql SET search_path = pg_catalog AS $$
     SELECT '''' || replace(value, '''', '''\''''') || ''''
 $$;
 
+-- As Spock's own workers connect: a worker whose packets go astray gives up after half a minute and tries again. By the kernel's
+-- own patience it would be two minutes.
+CREATE FUNCTION spock.worker_dsn(dsn text) RETURNS text
+IMMUTABLE STRICT LANGUAGE sql AS $$
+    SELECT CASE WHEN dsn ~ '^postgres(ql)?://' THEN dsn || CASE WHEN dsn ~ '[?]' THEN '&' ELSE '?' END || replace(options, ' ', '&')
+                ELSE dsn || ' ' || options END
+      FROM (VALUES ('connect_timeout=30 keepalives=1 keepalives_idle=20 keepalives_interval=20 keepalives_count=5')) o (options)
+$$;
+
 CREATE FUNCTION spock.sub_create(subscription_name name, provider_dsn text,
     replication_sets text[] DEFAULT '{default,default_insert_only,ddl_sql}', synchronize_structure boolean DEFAULT false,
     synchronize_data boolean DEFAULT false, forward_origins text[] DEFAULT '{}', apply_delay interval DEFAULT '0',
@@ -83,7 +92,7 @@ BEGIN
            replication_sets, nullif(forward_origins, '{}'), apply_delay, force_text_transfer, nullif(array_to_string(skip_schema, ','), '')
       FROM spock.node_interface i WHERE i.if_nodeid = origin AND i.if_name = provider;
     EXECUTE format('CREATE SUBSCRIPTION %I CONNECTION %L PUBLICATION spock_queue WITH (create_slot = false, slot_name = %L,
-                    copy_data = false, origin = none, run_as_owner = true, enabled = %s)', subscription_name, provider_dsn, slot, enabled::text);
+                    copy_data = false, origin = none, run_as_owner = true, enabled = %s)', subscription_name, spock.worker_dsn(provider_dsn), slot, enabled::text);
     RETURN id;
 END
 $$;
@@ -136,8 +145,8 @@ STRICT LANGUAGE sql AS $$ SELECT spock.sub_switch($1, true) $$;
 CREATE FUNCTION spock.sub_disable(subscription_name name, immediate boolean DEFAULT false) RETURNS boolean
 STRICT LANGUAGE sql AS $$ SELECT spock.sub_switch($1, false) $$;
 
--- "replicating" is said only of a worker that has heard from its provider within
--- the time after which it would give up; a worker that is still connecting has not.
+-- "replicating" is said of every worker that runs, as Spock does: also of one that is still connecting, or whose provider has
+-- stopped to answer. One that cannot connect runs for a moment at each of its starts.
 CREATE FUNCTION spock.subscription_status(wanted name) RETURNS TABLE (sub_id oid, status text)
 VOLATILE LANGUAGE plpgsql AS $$
 BEGIN
@@ -147,12 +156,11 @@ BEGIN
     RETURN QUERY
     SELECT s.sub_id,
            CASE WHEN NOT s.sub_enabled THEN 'disabled'
-                WHEN w.pid IS NOT NULL AND isfinite(w.last_msg_receipt_time)
-                     AND w.last_msg_receipt_time > clock_timestamp() - p.patience THEN 'replicating'
-                ELSE 'down' END
+                WHEN w.pid IS NULL THEN 'down'
+                WHEN clock_timestamp() < s.sub_created_at + interval '0.5 s' THEN 'initializing'
+                ELSE 'replicating' END
       FROM spock.subscription s
       LEFT JOIN pg_stat_subscription w ON w.subname = s.sub_name AND w.worker_type = 'apply'
-     CROSS JOIN (SELECT coalesce(nullif(current_setting('wal_receiver_timeout')::interval, '0'), 'infinity') AS patience) p
      WHERE wanted IS NULL OR s.sub_name = wanted;
 END
 $$;
@@ -172,7 +180,7 @@ $$;
 CREATE FUNCTION spock.sub_wait_for_sync(subscription_name name) RETURNS void
 STRICT VOLATILE LANGUAGE plpgsql AS $$
 BEGIN
-    WHILE (SELECT s.status FROM spock.subscription_status(subscription_name) s) = 'down' LOOP
+    WHILE (SELECT s.status FROM spock.subscription_status(subscription_name) s) IN ('down', 'initializing') LOOP
         PERFORM pg_sleep(0.1);
     END LOOP;
 END
@@ -187,3 +195,18 @@ CREATE VIEW spock.lag_tracker AS
       JOIN spock.node o ON o.node_id = s.sub_origin
       JOIN spock.node t ON t.node_id = s.sub_target
       LEFT JOIN pg_stat_subscription w ON w.subname = s.sub_name AND w.worker_type = 'apply';
+
+-- How far each other node was read: when it committed what was applied here last. PostgreSQL keeps time and origin of each
+-- commit; before anything was applied Spock shows the beginning of PostgreSQL's time. Of what was applied many transactions ago
+-- nothing is shown.
+CREATE VIEW spock.progress AS
+    SELECT s.sub_target AS node_id, s.sub_origin AS remote_node_id,
+           coalesce((SELECT max(t."timestamp")
+                       FROM (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next) x
+                      CROSS JOIN LATERAL generate_series(greatest(x.next - 100000, 3), x.next - 1) number
+                      CROSS JOIN LATERAL pg_xact_commit_timestamp_origin(number::text::xid) t
+                      WHERE t.roident = o.local_id::int), '2000-01-01 00:00:00+00') AS remote_commit_ts,
+           coalesce(o.remote_lsn, '0/0') AS remote_lsn
+      FROM spock.subscription s
+      JOIN pg_subscription n ON n.subname = s.sub_name
+      LEFT JOIN pg_replication_origin_status o ON o.external_id = 'pg_' || n.oid;

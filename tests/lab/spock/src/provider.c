@@ -30,13 +30,16 @@ connect_to(const char *dsn, bool replication)
 	return connection;
 }
 
-/* The first column of the first row as text; NULL when there is no row. */
-static char *
-ask(WalReceiverConn *connection, const char *query)
+/* The first columns of the first row as text; NULL when there is no row, or no value. */
+static void
+ask(WalReceiverConn *connection, const char *query, int columns, char **answer)
 {
-	Oid			types[1] = {TEXTOID};
-	WalRcvExecResult *result = walrcv_exec(connection, query, 1, types);
-	char	   *answer = NULL;
+	Oid			types[4] = {TEXTOID, TEXTOID, TEXTOID, TEXTOID};
+	WalRcvExecResult *result;
+
+	Assert(columns <= lengthof(types));
+	memset(answer, 0, columns * sizeof(char *));
+	result = walrcv_exec(connection, query, columns, types);
 
 	if (result->status != WALRCV_OK_TUPLES)
 		ereport(ERROR,
@@ -49,16 +52,18 @@ ask(WalReceiverConn *connection, const char *query)
 
 		if (tuplestore_gettupleslot(result->tuplestore, true, false, row))
 		{
-			bool		is_null;
-			Datum		value = slot_getattr(row, 1, &is_null);
+			for (int i = 0; i < columns; i++)
+			{
+				bool		is_null;
+				Datum		value = slot_getattr(row, i + 1, &is_null);
 
-			if (!is_null)
-				answer = TextDatumGetCString(value);
+				if (!is_null)
+					answer[i] = TextDatumGetCString(value);
+			}
 		}
 		ExecDropSingleTupleTableSlot(row);
 	}
 	walrcv_clear_result(result);
-	return answer;
 }
 
 PG_FUNCTION_INFO_V1(spock_provider_query);
@@ -72,7 +77,7 @@ spock_provider_query(PG_FUNCTION_ARGS)
 
 	PG_TRY();
 	{
-		answer = ask(connection, text_to_cstring(PG_GETARG_TEXT_PP(1)));
+		ask(connection, text_to_cstring(PG_GETARG_TEXT_PP(1)), 1, &answer);
 	}
 	PG_FINALLY();
 	{
@@ -102,9 +107,14 @@ spock_provider_slot_create(PG_FUNCTION_ARGS)
 
 	PG_TRY();
 	{
-		char	   *snapshot = walrcv_create_slot(connection, slot, false, false, false,
-												  copy ? CRS_EXPORT_SNAPSHOT : CRS_NOEXPORT_SNAPSHOT,
-												  &position);
+		/* slot_name, consistent_point, snapshot_name, output_plugin */
+		char	   *made[4];
+		char	   *snapshot;
+
+		ask(connection, psprintf("CREATE_REPLICATION_SLOT %s LOGICAL spock_output (SNAPSHOT '%s')",
+								 quote_identifier(slot), copy ? "export" : "nothing"), 4, made);
+		position = DatumGetLSN(DirectFunctionCall1(pg_lsn_in, CStringGetDatum(made[1])));
+		snapshot = made[2];
 
 		if (copy)
 		{

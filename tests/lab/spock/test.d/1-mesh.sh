@@ -19,3 +19,9 @@ same "node numbers as Spock makes them" "49708,26863,9057" \
 contains "a plain role may not look into spock" "permission denied for schema spock" "$(app 1 'select * from spock.sub_show_status()' || true)"
 contains "an unknown setting of spock is refused" 'invalid configuration parameter name "spock.conflict_resolutoin"' \
   "$(admin 1 "set spock.conflict_resolutoin = 'error'" || true)"
+same "a worker that does not get through gives up and tries again" "30,30" \
+  "$(admin 1 "select string_agg(substring(subconninfo from 'connect_timeout=([0-9]+)'), ',') from pg_subscription")"
+same "the options of a worker fit both forms of a dsn" \
+  "postgresql://h/d?connect_timeout=30,postgres://h/d?a=b&connect_timeout=30,host=h connect_timeout=30" \
+  "$(admin 1 "select string_agg(substring(spock.worker_dsn(dsn) from '^.*connect_timeout=30'), ',' order by n)
+     from unnest(array['postgresql://h/d', 'postgres://h/d?a=b', 'host=h']) with ordinality a (dsn, n)")"

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# All nodes write at the same moment; afterwards all hold the same.
+# All nodes write at the same moment; afterwards all hold the same. Each deletes only what no other one writes: Spock takes
+# an update of a row that was deleted meanwhile for an error.
 app 1 "create table hot (id int primary key, n int, who text)" "insert into hot select g, 0, 'start' from generate_series(1, 10) g" >/dev/null
 arrives "the rows to quarrel about" 10 "select count(*) from hot" 2 3
 
@@ -11,9 +12,9 @@ for node in 1 2 3; do
         pick := 1 + floor(random() * 10);
         update hot set n = n + 1, who = 'n$node/$writer' where id = pick;
         commit;   -- one row each: two rows may be locked in two orders, as in any database
-        insert into hot values (1000 + i, $node, 'n$node/$writer') on conflict (id) do update set who = excluded.who;
+        insert into hot values ($node * 1000 + i, $node, 'n$node/$writer') on conflict (id) do update set who = excluded.who;
         commit;
-        if i % 10 = 0 then delete from hot where id = 1000 + i - floor(random() * 9)::int; end if;
+        if i % 10 = 0 then delete from hot where id = $node * 1000 + i - floor(random() * 9)::int; end if;
         commit;
       end loop; end \$\$" >"$home/writer-$node-$writer" & writers+=($!)
   done

@@ -3,7 +3,7 @@
 create_server 4
 admin 4 "create role reader" >/dev/null   # roles belong to a server, so a copy does not bring them
 for from in 2 3; do
-  admin "$from" "select pg_create_logical_replication_slot('spk_app_n${from}_sub_n${from}_n4', 'pgoutput')" >/dev/null
+  admin "$from" "select pg_create_logical_replication_slot('spk_app_n${from}_sub_n${from}_n4', 'spock_output')" >/dev/null
 done
 subscribe 1 4 ", synchronize_structure := true, synchronize_data := true"
 for from in 2 3; do subscribe "$from" 4; subscribe 4 "$from"; done

@@ -1,0 +1,90 @@
+//! The plan of a run: its steps, and what each needs first. Pure data.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use bootstrap_run::event::PlannedStep;
+use bootstrap_run::step::{Stage, Step, StepName};
+
+/// The steps of one run in reading order. Each stands behind everything that it needs or yields to.
+#[derive(Debug, Clone)]
+pub struct Plan<S> {
+    rows: Vec<Row<S>>,
+}
+
+/// A step of a plan.
+#[derive(Debug, Clone)]
+pub struct Row<S> {
+    /// The step, as the world knows it. No two rows of a plan have the same.
+    pub id: S,
+    /// A sentence that is true once the step holds.
+    pub title: String,
+    /// The group of steps that a person sees it in.
+    pub stage: Stage,
+    /// What must hold before it makes sense to look at it.
+    pub needs: Vec<S>,
+    /// What it leaves the link to: it is made true when these hold. It would work beside them too, but whoever waits for
+    /// a byte waits less if fewer bytes are on their way.
+    pub yields_to: Vec<S>,
+    /// The longest time that making the step true may take, after which the run ends with what was last seen.
+    pub deadline: Duration,
+}
+
+impl<S: Step> Row<S> {
+    /// Sets what the step needs, in the place of what was set before.
+    pub fn needs<const N: usize>(mut self, needs: [S; N]) -> Self {
+        self.needs = needs.to_vec();
+        self
+    }
+
+    /// Sets what the step yields to, in the place of what was set before.
+    pub fn yields_to<const N: usize>(mut self, others: [S; N]) -> Self {
+        self.yields_to = others.to_vec();
+        self
+    }
+}
+
+impl<S: Step> Plan<S> {
+    /// A plan of these rows. The caller puts each behind everything that it needs or yields to.
+    pub fn of(rows: Vec<Row<S>>) -> Self {
+        Self { rows }
+    }
+
+    /// The steps in reading order.
+    pub fn rows(&self) -> impl Iterator<Item = &Row<S>> {
+        self.rows.iter()
+    }
+
+    /// The place of a step in reading order.
+    pub(super) fn place(&self, step: S) -> Option<usize> {
+        self.rows.iter().position(|row| row.id == step)
+    }
+
+    /// With one step looked at before all others that need nothing, if it is in this plan.
+    pub fn behind(mut self, first: S) -> Self {
+        if self.place(first).is_some() {
+            for row in self.rows.iter_mut().filter(|row| row.id != first && row.needs.is_empty()) {
+                row.needs.push(first);
+            }
+        }
+        self
+    }
+
+    /// Those of some steps that are in this plan. A need that is not in it is taken to hold: it belongs to somebody else.
+    pub fn planned(&self, steps: &[S]) -> BTreeSet<S> {
+        steps.iter().copied().filter(|step| self.place(*step).is_some()).collect()
+    }
+
+    /// The plan as it is told to a reporter: without what belongs to a longer plan.
+    pub fn described(&self) -> Vec<PlannedStep> {
+        let names = |steps: &[S]| -> Vec<StepName> { self.planned(steps).into_iter().map(Step::name).collect() };
+        let described = |row: &Row<S>| PlannedStep {
+            id: row.id.name(),
+            title: row.title.clone(),
+            stage: row.stage,
+            needs: names(&row.needs),
+            yields_to: names(&row.yields_to),
+        };
+        self.rows().map(described).collect()
+    }
+}
