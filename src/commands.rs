@@ -16,6 +16,7 @@ mod prefetch;
 mod prove;
 mod run;
 mod status;
+mod survey;
 mod tools;
 mod turn;
 mod tutorial;

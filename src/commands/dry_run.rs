@@ -14,6 +14,7 @@ use serde::{Serialize, Serializer};
 
 use super::Verdict;
 use super::finding::Finding;
+use super::survey::survey;
 use crate::cli::Output;
 use crate::context::Context;
 use crate::plan::Plan;
@@ -49,8 +50,9 @@ pub(super) async fn within(deadline: Option<Duration>, look: impl Future<Output 
 
 /// Bad if a look failed: what is only to do is no failure. `adopted`: the cluster, if it is one that was there before and is known.
 pub(super) async fn run(context: &Context, plan: &Plan, adopted: Option<Adopted>, output: Output) -> Result<Verdict> {
-    let looks = plan.rows().map(|row| look(context, plan, row));
-    let rows: Vec<Row> = futures::future::try_join_all(looks).await?;
+    let found = survey(context, plan).await?;
+    let rows = plan.rows().zip(found).map(|(row, (_, finding))| Row::of(plan, row, finding.of_a_run(context)));
+    let rows: Vec<Row> = rows.collect();
     let in_progress = lock::holder(&context.places.state);
     let failure = first_cause(rows.iter().filter_map(|row| row.finding.failure()));
     let good = failure.is_none();
@@ -79,16 +81,18 @@ fn seconds<S: Serializer>(length: &Duration, serializer: S) -> Result<S::Ok, S::
     serializer.serialize_u64(length.as_secs())
 }
 
-async fn look(context: &Context, plan: &Plan, row: &engine::Row<StepId>) -> Result<Row> {
-    Ok(Row {
-        id: row.id,
-        title: row.title.clone(),
-        stage: row.stage,
-        needs: plan.planned(&row.needs).into_iter().collect(),
-        yields_to: plan.planned(&row.yields_to).into_iter().collect(),
-        deadline: row.deadline,
-        finding: Finding::of(context, row.id).await?.of_a_run(context),
-    })
+impl Row {
+    fn of(plan: &Plan, row: &engine::Row<StepId>, finding: Finding) -> Self {
+        Self {
+            id: row.id,
+            title: row.title.clone(),
+            stage: row.stage,
+            needs: plan.planned(&row.needs).into_iter().collect(),
+            yields_to: plan.planned(&row.yields_to).into_iter().collect(),
+            deadline: row.deadline,
+            finding,
+        }
+    }
 }
 
 /// ```text

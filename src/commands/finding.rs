@@ -12,13 +12,18 @@ use crate::steps;
 /// The word of what is not there at all.
 const MISSING: &str = "missing";
 
+/// The word of what was not looked at, because what a look goes through does not hold.
+const BLOCKED: &str = "blocked";
+
 /// What was found of one step.
 #[derive(Debug, Clone, Serialize)]
 #[serde(into = "Told")]
 pub(super) struct Finding {
-    /// `done`, `missing`, `wrong`, `waiting`, or `failed` where the look itself found an expected failure.
+    /// `done`, `missing`, `wrong`, `waiting`, `failed` where the look itself found an expected failure, or `blocked`.
     state: &'static str,
     detail: String,
+    /// The steps that do not hold, where that is why it was not looked at.
+    blocked_by: Vec<StepId>,
     failure: Option<Report>,
 }
 
@@ -27,6 +32,7 @@ pub(super) struct Finding {
 struct Told {
     state: &'static str,
     detail: String,
+    blocked_by: Vec<StepId>,
     /// The id of the failure.
     failure: Option<String>,
     layer: Option<Layer>,
@@ -36,8 +42,9 @@ struct Told {
 }
 
 impl From<Finding> for Told {
-    fn from(Finding { state, detail, failure }: Finding) -> Self {
-        let told = Self { state, detail, failure: None, layer: None, summary: None, evidence: None, hint: None };
+    fn from(Finding { state, detail, blocked_by, failure }: Finding) -> Self {
+        let told =
+            Self { state, detail, blocked_by, failure: None, layer: None, summary: None, evidence: None, hint: None };
         let Some(Report { id, layer, summary, evidence, hint }) = failure else { return told };
         let (failure, layer) = (Some(id), Some(layer));
         Self { failure, layer, summary: Some(summary), evidence: Some(evidence), hint: Some(hint), ..told }
@@ -45,12 +52,18 @@ impl From<Finding> for Told {
 }
 
 impl Finding {
-    /// Looks at a step, for as long as a person waits.
+    /// Looks at a step by itself, for as long as a person waits.
     ///
     /// # Errors
     /// What is not an expected failure.
     pub(super) async fn of(context: &Context, step: StepId) -> Result<Self> {
-        let finding = Self::from_look(super::look(context, step).await, &context.invocation)?;
+        let finding = match super::look(context, step).await {
+            // Of what is in a cluster that is not there, nothing is there.
+            Err(error) if failure::of(&error).map(Failure::id) == Some(FailureId::ClusterMissing) => {
+                Self::missing("there is no cluster")
+            }
+            look => Self::from_look(look, &context.invocation)?,
+        };
         // What docker shows of the cluster is the cause of what is seen in it.
         if !finding.holds() && !finding.failed_by(FailureId::DockerNotRunning) && is_in_docker(step) {
             let cause = tokio::time::timeout(super::PATIENCE, steps::cause_in_docker(context)).await;
@@ -81,7 +94,7 @@ impl Finding {
     pub(super) fn failed_with(found: &Failure, run: &Invocation) -> Self {
         let seen = found.seen().first().map(|seen| format!(": {seen}")).unwrap_or_default();
         let detail = format!("{}{seen}", found.summary());
-        Self { state: "failed", detail, failure: Some(Report::of_failure(found, run)) }
+        Self { state: "failed", detail, blocked_by: Vec::new(), failure: Some(Report::of_failure(found, run)) }
     }
 
     /// As a run finds it that would bring a halted cluster back, and write the kubeconfig of one of ours anew: that is to do, and no
@@ -97,7 +110,14 @@ impl Finding {
 
     /// What is not there: nobody has failed.
     pub(super) fn missing(detail: &str) -> Self {
-        Self { state: MISSING, detail: detail.to_owned(), failure: None }
+        Self { state: MISSING, detail: detail.to_owned(), blocked_by: Vec::new(), failure: None }
+    }
+
+    /// What was not looked at, because these do not hold.
+    pub(super) fn blocked(by: Vec<StepId>) -> Self {
+        let verb = if by.len() == 1 { "does" } else { "do" };
+        let steps: Vec<&str> = by.iter().map(|step| step.as_str()).collect();
+        Self { state: BLOCKED, detail: format!("{} {verb} not hold", steps.join(", ")), blocked_by: by, failure: None }
     }
 
     /// # Errors
@@ -106,7 +126,7 @@ impl Finding {
         match look {
             Ok(seen) => {
                 let (state, detail) = (seen.word(), seen.detail().to_owned());
-                Ok(Self { state, detail, failure: None })
+                Ok(Self { state, detail, blocked_by: Vec::new(), failure: None })
             }
             Err(error) => match failure::of(&error) {
                 Some(found) => Ok(Self::failed_with(found, run)),

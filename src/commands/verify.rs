@@ -8,20 +8,23 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::finding::Finding;
+use super::survey::survey;
 use super::{Verdict, lesson_check};
 use crate::cli::{Output, Subject, Verify};
 use crate::context::Context;
 use crate::plan;
+use crate::step_id::StepId;
 
 pub(super) async fn run(arguments: &Verify) -> Result<Verdict> {
     let context = super::located_context(&arguments.common, Some(&arguments.shape)).await?;
-    let subjects: Vec<Subject> = if arguments.subjects.is_empty() {
-        plan::until(context.options.provider, Stage::Deploy).rows().map(|row| Subject::Step(row.id)).collect()
+    let rows: Vec<Row> = if arguments.subjects.is_empty() {
+        let found = survey(&context, &plan::until(context.options.provider, Stage::Deploy)).await?;
+        found.into_iter().map(|(step, finding)| Row::of_step(step, finding)).collect()
     } else {
-        arguments.subjects.clone()
+        // What is named is answered by itself, whatever it stands on.
+        let looks = arguments.subjects.iter().cloned().map(|subject| look(&context, subject));
+        futures::future::try_join_all(looks).await?
     };
-    let looks = subjects.into_iter().map(|subject| look(&context, subject));
-    let rows: Vec<Row> = futures::future::try_join_all(looks).await?;
     let good = rows.iter().all(|row| row.finding.holds());
     let failure = first_cause(rows.iter().filter_map(|row| row.finding.failure()));
     match arguments.common.output {
@@ -34,7 +37,7 @@ pub(super) async fn run(arguments: &Verify) -> Result<Verdict> {
     Ok(if good { Verdict::Good } else { Verdict::Bad })
 }
 
-/// The columns of the longest state, `missing` or `waiting`.
+/// The columns of the longest state, and one more: `missing`, `waiting` or `blocked`.
 const STATE: usize = 8;
 
 fn in_lines(rows: &[Row]) -> String {
@@ -54,10 +57,7 @@ struct Row {
 
 async fn look(context: &Context, subject: Subject) -> Result<Row> {
     match subject {
-        Subject::Step(id) => {
-            let (name, title) = (id.as_str().to_owned(), id.title().to_owned());
-            Ok(Row { id: name, title, stage: Some(id.stage()), finding: Finding::of(context, id).await? })
-        }
+        Subject::Step(step) => Ok(Row::of_step(step, Finding::of(context, step).await?)),
         Subject::LessonStep { lesson, step } => {
             let mut checked = lesson_check::check(context, &step).await?;
             // What does not hold is what a person must know; where all holds, the last check says most.
@@ -69,6 +69,11 @@ async fn look(context: &Context, subject: Subject) -> Result<Row> {
 }
 
 impl Row {
+    fn of_step(step: StepId, finding: Finding) -> Self {
+        let (id, title) = (step.as_str().to_owned(), step.title().to_owned());
+        Self { id, title, stage: Some(step.stage()), finding }
+    }
+
     /// A line whose ids have so many columns, and one for the hint.
     fn text(&self, width: usize) -> String {
         let indent = STATE + 2 + width + 2;
@@ -81,7 +86,6 @@ impl Row {
 #[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
-    use crate::step_id::StepId;
     use bootstrap_run::failure::Invocation;
     use bootstrap_run::step::Observation;
 
@@ -89,7 +93,7 @@ mod tests {
     fn the_details_of_every_step_begin_in_one_column() {
         let row = |step: StepId| {
             let finding = Finding::from_look(Ok(Observation::Done("@".to_owned())), &Invocation::default()).unwrap();
-            Row { id: step.as_str().to_owned(), title: String::new(), stage: None, finding }
+            Row::of_step(step, finding)
         };
         let rows: Vec<Row> = StepId::ALL.into_iter().map(row).collect();
         let columns: Vec<usize> = in_lines(&rows).lines().map(|line| line.find('@').unwrap()).collect();

@@ -30,6 +30,8 @@ const LOG_LINES: i64 = 5;
 #[derive(Debug, Clone)]
 pub(crate) struct NodeHealth {
     pub(crate) node: String,
+    /// Whether it has a Cluster.
+    pub(crate) is_there: bool,
     pub(crate) verdict: Verdict,
 }
 
@@ -82,20 +84,18 @@ fn by_name<K: kube::Resource>(objects: Vec<K>) -> Objects<K> {
 
 fn judge(context: &Context, objects: &Objects<DynamicObject>) -> Vec<NodeHealth> {
     let judged = |node: String| {
-        let verdict = match objects.get(&Options::cluster_of(&node)) {
-            Some(object) => cluster::cluster(object),
-            None => Verdict::Waiting("not there yet".to_owned()),
-        };
-        NodeHealth { node, verdict }
+        let object = objects.get(&Options::cluster_of(&node));
+        let verdict = object.map_or_else(|| Verdict::Waiting("not there yet".to_owned()), cluster::cluster);
+        NodeHealth { node, is_there: object.is_some(), verdict }
     };
     context.node_names().into_iter().map(judged).collect()
 }
 
 pub(super) async fn observe(context: &Context) -> Result<Observation> {
-    if !context.places.kubeconfig.exists() {
-        return Ok(Observation::Missing("there is no cluster".to_owned()));
-    }
     let health = health(context).await?;
+    if !health.iter().any(|node| node.is_there) {
+        return Ok(Observation::Missing("there is no pgEdge node".to_owned()));
+    }
     let Some(why) = late(&health) else { return Ok(Observation::Done(context.node_names().join(", "))) };
     // The operator above says for ever that it is at work; what keeps a pod from starting stands in the pod.
     let client = context.client().await?;

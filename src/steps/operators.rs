@@ -142,9 +142,6 @@ pub(super) async fn is_to_be_made(context: &Context, client: &Client, operator: 
 }
 
 pub(super) async fn observe(context: &Context, operator: Operator) -> Result<Observation> {
-    if !context.places.kubeconfig.exists() {
-        return Ok(Observation::Missing("there is no cluster".to_owned()));
-    }
     let client = context.client().await?;
     match stand(context, &client, operator).await? {
         Stand::Ours => observe_ours(context, &client, operator).await,

@@ -31,12 +31,6 @@ use crate::tools::helm::{Helm, Upgrade};
 const MARGIN: Duration = Duration::from_secs(60);
 
 pub(super) async fn observe(context: &Context) -> Result<Observation> {
-    if !context.places.kubeconfig.exists() {
-        return Ok(Observation::Missing("there is no cluster".to_owned()));
-    }
-    if !super::tools::observe(context, crate::pins::Tool::Helm).await?.is_done() {
-        return Ok(Observation::Missing("helm is not installed".to_owned()));
-    }
     let client = context.client().await?;
     let Some(release) = place::find(context, &client).await? else {
         return Ok(Observation::Missing(format!("there is no release {:?}", Options::RELEASE)));

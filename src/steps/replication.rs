@@ -66,10 +66,14 @@ async fn look(context: &Context, databases: &[Database]) -> Result<Mesh> {
 /// # Errors
 /// [`FailureId::RowsMissing`] and [`FailureId::TransactionsDiscarded`] where all replicate: no work of this step mends that.
 pub(super) async fn observe(context: &Context) -> Result<Observation> {
-    if !super::nodes::observe(context).await?.is_done() {
-        return Ok(Observation::Waiting("the nodes are not healthy".to_owned()));
-    }
-    let mesh = match see(context, &databases(context).await?).await? {
+    let databases = match databases(context).await {
+        Ok(databases) => databases,
+        Err(error) => match failure::of(&error) {
+            Some(found) if found.id() == FailureId::NodeMissing => return Ok(Observation::Waiting(found.to_string())),
+            _ => return Err(error),
+        },
+    };
+    let mesh = match see(context, &databases).await? {
         Seen::Mesh(mesh) => mesh,
         Seen::NoAnswer(why) => return Ok(Observation::Waiting(why)),
     };

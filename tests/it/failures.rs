@@ -1,5 +1,7 @@
 //! What a machine may lack: each an error with an id, what was seen and what to do, and nothing half-written.
 
+use serde_json::{Value, json};
+
 use crate::support::{Home, Server};
 
 #[test]
@@ -55,6 +57,39 @@ fn an_up_without_docker_ends_at_once_and_leaves_no_half_written_file() {
     assert!(ran.stderr.contains("(docker-missing)") && ran.stderr.contains("\nhint: "), "{}", ran.stderr);
     assert!(home.files().iter().all(|file| !file.ends_with(".part")), "{:?}", home.files());
     assert!(!home.bin().exists());
+}
+
+/// What stands on docker is not asked: each look would find the same again.
+#[test]
+fn a_cause_is_told_once_and_what_follows_from_it_names_the_step_that_blocks_it() {
+    let home = Home::new();
+    home.docker("echo 'Cannot connect to the Docker daemon at unix:///x.' >&2; exit 1");
+    let ran = home.run(&["verify"]);
+    assert_eq!((ran.code, ran.stdout.matches("hint: ").count()), (1, 1), "{}", ran.stdout);
+    let lines: Vec<&str> = ran.stdout.lines().filter(|line| !line.starts_with("missing")).collect();
+    insta::assert_snapshot!(lines.join("\n"), @r"
+    failed    docker                   docker does not answer: Cannot connect to the Docker daemon at unix:///x.
+                                       hint: start docker and run this again; `docker info` shows whether it answers
+    blocked   node-image               docker does not hold
+    blocked   cluster                  docker does not hold
+    blocked   kubernetes-api           docker does not hold
+    blocked   images                   docker does not hold
+    blocked   cert-manager             docker does not hold
+    blocked   cloudnative-pg           docker does not hold
+    blocked   release                  docker does not hold
+    blocked   nodes                    docker does not hold
+    blocked   replication              docker does not hold
+    ");
+    let document: Value = serde_json::from_str(&home.run(&["verify", "--output", "json"]).stdout).unwrap();
+    assert_eq!(document["failure"]["id"], "docker-not-running", "{document}");
+    for step in document["steps"].as_array().unwrap() {
+        let blocked_by: &[&str] = if step["state"] == "blocked" { &["docker"] } else { &[] };
+        assert_eq!(step["blocked_by"], json!(blocked_by), "{step}");
+        assert_eq!(step["failure"].is_string(), step["id"] == "docker", "{step}");
+    }
+    // By itself a step tells what keeps it from being looked at.
+    let alone: Value = serde_json::from_str(&home.run(&["verify", "nodes", "--output", "json"]).stdout).unwrap();
+    assert_eq!(alone["steps"][0]["failure"], "docker-not-running", "{alone}");
 }
 
 /// Needs the right to mount; a person's own machine gives it through a user namespace.

@@ -23,13 +23,13 @@ fn a_lesson_that_is_not_prepared_says_what_is_missing_and_what_prepares_it() {
     // What was typed to reach the files is in the hint, too.
     insta::assert_snapshot!(ran.stderr.replace(&world.server.address, "http://mirror"), @r#"
     error: the lesson "Active-active Postgres on Kubernetes" cannot begin: its cluster is not prepared (lesson-not-prepared)
+           chart: .helmignore is not here yet
            helm: not in $HOME/.local/share/pgedge-bootstrap/bin
+           kubernetes-api: there is no cluster
            kubectl: not in $HOME/.local/share/pgedge-bootstrap/bin
            kubectl-cnpg: not in $HOME/.local/share/pgedge-bootstrap/bin
-           chart: .helmignore is not here yet
-           kubernetes-api: there is no cluster
-           cert-manager: there is no cluster
-           cloudnative-pg: there is no cluster
+           cert-manager: kubernetes-api does not hold
+           cloudnative-pg: kubernetes-api does not hold
     hint: `pgedge-bootstrap --local --until operators --name other --pins pins.json --mirror http://mirror` prepares a cluster for it
     "#);
 }

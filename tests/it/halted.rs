@@ -94,6 +94,8 @@ fn a_cluster_that_is_stopped_is_no_failure_of_a_look_at_what_a_run_would_do() {
     let ran = home.run(&["up", "--dry-run", "--local", "--name", "lab-7", "--output", "json"]);
     let plan: Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!((ran.code, &plan["ok"]), (0, &json!(true)), "{plan}");
-    let nodes = plan["steps"].as_array().unwrap().iter().find(|step| step["id"] == "nodes").unwrap();
-    assert!(nodes["detail"].as_str().unwrap().contains("lab-7-control-plane is stopped"), "{nodes}");
+    let step = |id: &str| plan["steps"].as_array().unwrap().iter().find(|step| step["id"] == id).unwrap();
+    let cluster = step("cluster");
+    assert!(cluster["detail"].as_str().unwrap().contains("lab-7-control-plane is stopped"), "{cluster}");
+    assert_eq!(step("nodes")["state"], "blocked", "{plan}");
 }

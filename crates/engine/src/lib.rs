@@ -8,6 +8,7 @@
 
 mod plan;
 mod step;
+mod survey;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use tokio::task::{JoinError, JoinSet};
 
 pub use plan::{Plan, Row};
 use step::{Held, Limits};
+pub use survey::{Sight, survey};
 
 /// When one thing breaks, several steps notice: docker that goes away fails all that use it within this time.
 const TOGETHER: Duration = Duration::from_millis(300);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bootstrap_run::event::PlannedStep;
 use bootstrap_run::step::{Stage, Step, StepName};
 
-/// The steps of one run in reading order. Each stands behind everything that it needs or yields to.
+/// The steps of one run in reading order. Each stands behind everything that it needs, yields to, or is seen through.
 #[derive(Debug, Clone)]
 pub struct Plan<S> {
     rows: Vec<Row<S>>,
@@ -21,8 +21,11 @@ pub struct Row<S> {
     pub title: String,
     /// The group of steps that a person sees it in.
     pub stage: Stage,
-    /// What must hold before it makes sense to look at it.
+    /// What must hold before a run looks at it, and makes it true.
     pub needs: Vec<S>,
+    /// What a look at it goes through, which need not be what making it takes: a release that is there is seen without the chart
+    /// that it was made from, and without the operators that made its nodes. Only a survey asks for it.
+    pub seen_through: Vec<S>,
     /// What it leaves the link to: it is made true when these hold. It would work beside them too, but whoever waits for
     /// a byte waits less if fewer bytes are on their way.
     pub yields_to: Vec<S>,
@@ -37,6 +40,12 @@ impl<S: Step> Row<S> {
         self
     }
 
+    /// Sets what a look at the step goes through, in the place of what was set before.
+    pub fn seen_through<const N: usize>(mut self, others: [S; N]) -> Self {
+        self.seen_through = others.to_vec();
+        self
+    }
+
     /// Sets what the step yields to, in the place of what was set before.
     pub fn yields_to<const N: usize>(mut self, others: [S; N]) -> Self {
         self.yields_to = others.to_vec();
@@ -45,9 +54,15 @@ impl<S: Step> Row<S> {
 }
 
 impl<S: Step> Plan<S> {
-    /// A plan of these rows. The caller puts each behind everything that it needs or yields to.
+    /// A plan of these rows. The caller puts each behind everything that it needs, yields to, or is seen through.
     pub fn of(rows: Vec<Row<S>>) -> Self {
         Self { rows }
+    }
+
+    /// Without the steps that are not wanted.
+    pub fn only(mut self, is_wanted: impl Fn(S) -> bool) -> Self {
+        self.rows.retain(|row| is_wanted(row.id));
+        self
     }
 
     /// The steps in reading order.
@@ -58,6 +73,12 @@ impl<S: Step> Plan<S> {
     /// The place of a step in reading order.
     pub(super) fn place(&self, step: S) -> Option<usize> {
         self.rows.iter().position(|row| row.id == step)
+    }
+
+    /// Those of this plan that a look at a step goes through.
+    pub(super) fn seen_through(&self, step: S) -> BTreeSet<S> {
+        let row = self.rows.iter().find(|row| row.id == step);
+        row.map(|row| self.planned(&row.seen_through)).unwrap_or_default()
     }
 
     /// With one step looked at before all others that need nothing, if it is in this plan.

@@ -18,7 +18,7 @@ const D: StepName = StepName::fixed("d");
 /// A row that needs these and yields to those.
 pub(super) fn row(id: StepName, needs: Vec<StepName>, yields_to: Vec<StepName>) -> Row<StepName> {
     let (title, deadline) = (format!("{id} holds"), Duration::from_secs(30 * 60));
-    Row { id, title, stage: Stage::Tools, needs, yields_to, deadline }
+    Row { id, title, stage: Stage::Tools, needs, seen_through: Vec::new(), yields_to, deadline }
 }
 
 /// What a step does when it is applied.

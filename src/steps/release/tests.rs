@@ -96,13 +96,9 @@ async fn a_release_of_the_pinned_chart_and_values_is_done() {
 }
 
 #[tokio::test]
-async fn what_a_release_lacks_is_told_before_it_is_missed() {
+async fn a_release_that_is_not_there_is_missed_without_helm() {
     let run = TestRun::new();
-    assert_eq!(seen(&run).await, Observation::Missing("helm is not installed".to_owned()));
-    let run = with(helm_that_installs(), |_| {});
     assert_eq!(seen(&run).await, Observation::Missing("there is no release \"pgedge\"".to_owned()));
-    fs_err::remove_file(&run.context.places.kubeconfig).unwrap();
-    assert_eq!(seen(&run).await, Observation::Missing("there is no cluster".to_owned()));
 }
 
 #[tokio::test]
