@@ -1,5 +1,5 @@
-//! An `up` beside another run on the same cluster: it shows that run until it has ended, and then goes on itself, for
-//! what was asked for here may be more.
+//! An `up` that finds another run on the same cluster: it shows that run's progress as its own until it has ended, and then
+//! checks everything itself, because the other run may have been asked for something else.
 
 use std::time::Duration;
 

@@ -1,6 +1,9 @@
-//! The kubeconfig of a cluster that kind made is a copy of what kind tells, and it may have been replaced by one that leads to
-//! another person's cluster. So nobody gets a client, or a program that takes the file, before kind has told the same in this
-//! run.
+//! The kubeconfig of a kind cluster is checked against kind before it is used.
+//!
+//! The file in the state directory is a copy: kind has the original, and a copy that was replaced would lead to another
+//! person's cluster. So `Context::client` and `Context::helm` return nothing until kind has confirmed the same server,
+//! authority and user in this run. A check reports what differs. `up` rewrites the file in `cluster` and `kubernetes-api`,
+//! which precede every step that writes to the cluster; `prove`, `guide` and `env` rewrite it before they begin.
 
 use anyhow::{Context as _, Result};
 use bootstrap_cluster::kubernetes;

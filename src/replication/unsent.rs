@@ -1,7 +1,9 @@
-//! What is never sent. A slot keeps for a subscriber what its provider writes; one that was lost is made anew, and begins
-//! then. A node that was made anew begins empty. Afterwards all subscriptions replicate, and rows stay missing: that is
-//! foreseen before the chart's job makes anything, noted in the cluster, and told until a person acknowledges it. Pure, but
-//! for the statements that ask.
+//! Rows that are never sent. Pure, except for the statements that query the servers.
+//!
+//! A replication slot keeps what its provider writes until the subscriber has received it. A slot that was lost and is
+//! recreated starts at the moment of its creation, and a node that is recreated starts empty. Afterwards all subscriptions
+//! replicate and the rows written in between stay missing; the servers no longer show the gap. So it is predicted before the
+//! chart's job recreates anything, recorded in the cluster (`steps::unsent`), and reported until a person acknowledges it.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,8 @@
-//! The Kubernetes API: it answers long before the cluster is ready, and what the operators need can be told it then.
+//! The Kubernetes API. It answers seconds before the cluster is ready, and manifests can be applied then, while kubeadm
+//! continues.
+//!
+//! kind writes its kubeconfig only at its end, so it is requested by `kind get kubeconfig` as soon as the API server
+//! answers.
 
 use std::time::{Duration, Instant};
 

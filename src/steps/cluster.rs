@@ -1,7 +1,15 @@
-//! The cluster: made by kind on a network of our own, or there before, and told apart in all its states.
+//! The Kubernetes cluster: created by kind on a network of our own, or adopted; and the repair of each state in which it may
+//! be found.
 //!
-//! What is ours is known by the owner's label on it. A cluster of our name with another owner's, or without one, is somebody
-//! else's and is never touched. One that was adopted is waited for, and that is all.
+//! - A cluster is ours by the owner's label on it. One of the same name with another owner, or without a label, is never
+//!   touched.
+//! - Only an unfinished cluster is recreated: a marker in the state directory says that it is being created, and is removed
+//!   when it is ready. Without the marker a cluster may hold data: it is started and waited for, and never removed, even if
+//!   its kubeconfig was lost.
+//! - A cluster keeps the workers that it has: another number is refused, because kind cannot add or remove nodes.
+//! - kube-controller-manager queries its API at most 20 times a second, which delays the service accounts of new namespaces
+//!   in the first minute. A kubeadm patch raises that.
+//! - kind's `--wait` is not used: it waits for less than we need. Its kubeconfig is written to a file that nobody reads.
 
 mod addons;
 mod cause;

@@ -1,4 +1,8 @@
-//! The machine: docker answers, and there is room.
+//! The machine: docker answers, and there are enough disk and memory.
+//!
+//! In a dev container docker starts beside us, so `--codespace` waits for it for up to three minutes and shows what docker
+//! says meanwhile. In the other modes a docker that does not answer is reported at once. One that may not be used is never
+//! waited for.
 
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -1,5 +1,7 @@
-//! The pinned images inside the cluster: pulled by every Kubernetes node as soon as it runs, while Kubernetes is still
-//! being set up in it.
+//! The pinned images, pulled into the Kubernetes nodes while Kubernetes is still being set up in them.
+//!
+//! The first node pulls three images at a time; the other nodes get theirs from it by `ctr export` and `ctr import`. Plain
+//! pulls would not do, because containerd discards the compressed layers.
 
 mod copy;
 mod pull;

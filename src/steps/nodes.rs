@@ -1,4 +1,7 @@
 //! The pgEdge nodes: one CloudNativePG Cluster each, all of them healthy.
+//!
+//! A node is healthy when three fields agree: the condition Ready of a Cluster stays true when no database runs. Whether it
+//! replicates, only SQL shows, because the chart's job succeeds when nothing replicates.
 
 use anyhow::Result;
 use bootstrap_cluster::kubernetes::{self, Objects};

@@ -1,6 +1,10 @@
-//! cert-manager and CloudNativePG: their pinned manifests, applied, and their webhooks answering.
+//! cert-manager and CloudNativePG: their pinned manifests are applied, and their webhooks answer.
 //!
-//! An operator that somebody else has installed in an adopted cluster is used as it is, or refused; nothing of it is changed.
+//! - Images are named by digest: in the Deployment *and* in the setting by which an operator learns its own image, or its
+//!   pods would be pulled by tag.
+//! - An operator that others installed in an adopted cluster is used as it is, or refused; nothing of it is changed.
+//! - Readiness probes of the manifests run every ten seconds, which costs as much at the start, so they run more often then
+//!   (`ask_often_at_the_start`).
 
 mod found;
 mod mend;

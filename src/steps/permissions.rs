@@ -1,5 +1,8 @@
-//! What the user of an adopted cluster's kubeconfig must be allowed to do there. Asked before the first write: a run that is
-//! refused in the middle leaves half of what it makes.
+//! What the user of an adopted cluster's kubeconfig must be allowed to do there.
+//!
+//! It is checked before the first write, because a run that is refused halfway leaves half of what it creates. `up` says in
+//! its context how far it means to go (`Context::intent`), and the step `kubernetes-api` checks all the permissions which
+//! that takes. A command that changes nothing sets no intent, and nothing is checked.
 
 use std::collections::BTreeSet;
 

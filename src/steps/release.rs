@@ -1,4 +1,11 @@
 //! The chart as a helm release, with our values.
+//!
+//! - helm is not trusted: its hook waits for all nodes and reports nothing before its timeout, so the nodes are watched for
+//!   failures at the same time.
+//! - A release that was never complete is removed, by uid, before it is installed again. helm would upgrade it, and the
+//!   chart refuses an upgrade that does not find what the installation should have left. A release whose nodes all run is
+//!   kept: there may be data in it.
+//! - A release never shrinks unless that is asked for: fewer nodes than it has are refused.
 
 mod content;
 mod fewer;

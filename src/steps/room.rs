@@ -1,4 +1,7 @@
-//! Room in a cluster that was there before: how many pgEdge nodes it can hold is looked at once, and kept.
+//! Capacity of an adopted cluster: how many pgEdge nodes fit is determined once per run.
+//!
+//! Free capacity is what the scheduler has left, minus 1 GiB for pods that request nothing, as those of a kubeadm control
+//! plane. CPU is requested as far as there is any: on one CPU the control plane has requested 85 % of it.
 
 use anyhow::Result;
 use bootstrap_cluster::adoption::{Adoption, Fit};

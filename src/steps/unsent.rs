@@ -1,6 +1,8 @@
-//! What is never sent, as a note in the cluster: whoever looks, from whichever machine, is told. It is written before the chart's
-//! job makes anything anew, so that a run that is killed in between has told it. helm knows nothing of it and leaves it alone; it
-//! belongs to the nodes, so it goes when all of them have gone.
+//! The record of rows that are never sent: the ConfigMap `pgedge-rows-missing`, so that every later command reports it, from
+//! any machine.
+//!
+//! It is written before each run of the chart's job, so a run that is killed in between has already recorded it. helm does
+//! not know the ConfigMap and leaves it alone. The pgEdge nodes own it, so it is deleted with the last of them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

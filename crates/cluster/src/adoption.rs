@@ -1,4 +1,9 @@
-//! A cluster that was there before and is used all the same: what is remembered of it between commands.
+//! A cluster that existed before and was adopted: what is remembered of it between commands.
+//!
+//! `adopted.json` in the state directory records the kubeconfigs, the context, the server, the uid of `kube-system`, and the
+//! number of pgEdge nodes, so that later commands find the cluster without an option. Its one context is copied into a
+//! kubeconfig of ours, which this program, helm and kubectl use. Nothing of the cluster is ever removed, except a release
+//! that was never complete (`kubernetes::release::removal`).
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};

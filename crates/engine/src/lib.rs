@@ -1,8 +1,9 @@
-//! The engine: each step is looked at, made true if it is not, and looked at again. The second look is the proof.
+//! The engine: each step is observed, applied if it does not hold, and observed again. The second observation is the proof.
 //!
-//! A step is looked at the moment everything that it needs holds, beside whatever else is running, and is made true the
-//! moment the steps have ended that it yields to. The first failure ends the run: what fails in the same moment is told
-//! with it, the root cause first, and the rest is cancelled.
+//! A step is observed as soon as everything that it needs holds, in parallel with everything else. It is applied when the
+//! steps that it yields to have ended: `yields_to` is a priority for the network, not a dependency, and a step that already
+//! holds does not wait for it. The first failure ends the run. What fails within 300 ms of it is reported with it, the root
+//! cause first (by layer, then by the order of the plan), and the rest is cancelled.
 
 #![warn(missing_docs)]
 

@@ -1,4 +1,7 @@
-//! One step of a run: a look, its turn, the work, and a second look; within its limits.
+//! One step of a run: observe, wait for its turn, apply, observe again; within its deadline.
+//!
+//! A Kubernetes API that is away for less than half a minute is not a failure: the call is repeated, and the wait is
+//! reported. A webhook that does not answer produces almost the same error and is a failure.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

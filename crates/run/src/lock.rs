@@ -1,6 +1,12 @@
-//! One run at a time for each cluster. The lock is the kernel's: it goes with the processes that hold it, however they
-//! end. The programs that a run starts hold it too, so that nothing is changed beside a helm or a kind whose run was
-//! killed; the next run ends such orphans before it begins.
+//! One run at a time for each cluster.
+//!
+//! - The lock is the kernel's: it is released when the processes that hold it end, however they end. Its record is for
+//!   people: `down` and `prove` continue where the record cannot be written, as on a full disk. They then do not pass the
+//!   lock to their programs, because an outdated record would let the next run mistake those for the leftovers of a dead
+//!   run.
+//! - The programs that a run starts hold its lock too, so that nothing is changed beside a helm or a kind whose run was
+//!   killed. The next run recognises by the record (pid, host and start time of the process) that the holder is dead, finds
+//!   the processes that still have the lock file open, and ends them.
 
 mod orphans;
 

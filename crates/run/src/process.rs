@@ -1,7 +1,8 @@
 //! The only place that starts other programs.
 //!
-//! Every program has a deadline, its output is always kept, a status other than zero is always an error, and when the
-//! caller goes away the program and its children go too.
+//! Every program has a deadline, its output is always kept, a status other than zero is always an error, and when the caller
+//! goes away the program and its children are ended too. No program is started while the file of a program is being written
+//! (`hold_starts`): a child that is being started has a copy of the open file, and the kernel refuses to run such a file.
 
 mod asked;
 mod attended;

@@ -1,7 +1,9 @@
 //! What a run does or did, as a file that other processes read: `docs/events.md` describes every field.
 //!
-//! Here are the data, how an event changes them, and how a reader tells a run that lives from one that is gone.
-//! `record::status_file` writes the file.
+//! Here are the data, how an event changes them, and how a reader distinguishes a live run from a dead one;
+//! `record::status_file` writes the file. A run is dead when its process is gone: a zombie counts as gone, and so does a pid
+//! that another process has by now. An old heartbeat alone does not count: a machine that slept wakes up with one, so it
+//! must also not change while it is being watched.
 
 mod liveness;
 

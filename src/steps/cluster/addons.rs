@@ -1,4 +1,11 @@
-//! Cluster DNS and kube-proxy, which kubeadm calls addons: without them pods run, and reach nothing by its name.
+//! Cluster DNS and kube-proxy: without them pods run and reach nothing by name.
+//!
+//! - A step that fails in the cluster is reported behind a cluster DNS or a kube-proxy without pods, because that is the
+//!   more likely cause.
+//! - In a cluster that this program created they are repaired, once, with fifteen seconds until the verdict. In an adopted
+//!   cluster neither needs to exist: DNS is what the Service `kube-dns` selects, if there is one.
+//! - kubeadm keeps the Corefile that it finds, so one that CoreDNS refuses is moved away first. Only the last line of
+//!   CoreDNS's own log decides that: anything else in the Corefile may be a person's work.
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,8 @@
-//! The network that the Kubernetes nodes are on. `docker network prune` takes it from under stopped ones, which docker then
-//! cannot start; a node may have been taken off it, too.
+//! The docker network of the Kubernetes nodes, and its repair.
+//!
+//! `docker network prune` removes it while the nodes are stopped, and docker does not start a container whose network id is
+//! gone. So the network is recreated, with other addresses, and the nodes are disconnected from the old one and connected to
+//! it. That works because Kubernetes nodes find each other by name, and a node corrects its own address when it starts.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,8 @@
-//! What of docker is ours, and what is somebody else's.
+//! Which of docker's objects belong to this cluster and this owner.
+//!
+//! An empty list counts only if it comes from docker itself: podman, or a wrapper that fails silently, also prints an empty
+//! list. So `Docker::is_dockers` asks what the engine is first, and a row that docker would not print, endless output, or
+//! output that is not text is an error.
 
 use std::time::Duration;
 

@@ -1,5 +1,10 @@
-//! Whose a cluster is, from what docker shows of it: pure. What has the data decides before what was made around it, and
-//! an owner's id before a name.
+//! Who owns a cluster, from the labels that docker shows. Pure.
+//!
+//! Kubernetes nodes, their volumes, the network, and the volume that claims the name carry the owner's id. The id is created
+//! once and kept in `owner.id` beside the state directories of the clusters, so a cluster whose state directory is gone is
+//! still ours. Kubernetes nodes, which hold the data, count more than what was created around them, and an owner's id counts
+//! more than a name. Another owner's cluster is refused; one that this program did not create is never touched. A cluster of
+//! a version that wrote no owner is ours if its state directory is here.
 
 use crate::owner::Maker;
 use crate::tools::docker::{Container, Thing};

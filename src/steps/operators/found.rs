@@ -1,4 +1,7 @@
-//! The operators that a cluster already has, whoever installed them, and whether they can be used.
+//! The operators that an adopted cluster already has, whoever installed them, and whether they can be used.
+//!
+//! Field managers tell who installed an operator: what this program applied is its own to repair, and everything else is
+//! used as it is or refused.
 
 use anyhow::Result;
 use bootstrap_cluster::kubernetes;

@@ -1,5 +1,8 @@
-//! What others broke is made whole: what is lacking is applied again, and operators that have given up, or tell their
-//! certificate only when they start, are started anew.
+//! Repair of what others broke in an operator: what is missing is applied again, and operators that do not recover by
+//! themselves are restarted.
+//!
+//! A service account that was recreated is a different one, a custom resource definition that was gone is no longer watched,
+//! and CloudNativePG writes the `caBundle` of its webhooks only at its start and once an hour.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -1,5 +1,10 @@
-//! The name of a cluster on an engine that several HOMEs share: the volume by which it is claimed, and beside it the mark of the run
-//! that is at work. The lock of a run is a file in its own HOME, which nobody else sees.
+//! Two volumes by which HOMEs that share one docker engine exclude each other: one claims the name of a cluster, the other
+//! marks the run that is changing it.
+//!
+//! The lock file of a run is in its own HOME, where no other HOME sees it. Docker creates a volume of a name only once and
+//! keeps the labels of whoever was first, so a volume can serve as the claim. The mark says process, command and start time.
+//! A mark whose process is gone does not count; one from another machine is reported and decides nothing, because its
+//! process cannot be looked up.
 
 use anyhow::Result;
 use bootstrap_run::identity::{Holder, Identity};

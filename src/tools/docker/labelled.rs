@@ -1,5 +1,8 @@
-//! The `docker` that kind calls: this program under another name. It puts our labels on the nodes that kind makes and on
-//! their volumes, for which kind has no option, and is then replaced by the real docker.
+//! The `docker` that kind runs: this program under another name.
+//!
+//! kind has no option for labels and runs `docker` by its name. It finds this program first on its PATH, which adds our
+//! labels to `docker run` (Kubernetes nodes and their volumes) and then replaces itself with the real docker. kind is also
+//! told to use a network of our own (`KIND_EXPERIMENTAL_DOCKER_NETWORK`) instead of its shared one, which it never removes.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::process::CommandExt as _;

@@ -1,4 +1,8 @@
-//! What every cluster needs beside its nodes: cluster DNS, and somebody who makes Services work. kubeadm calls both addons.
+//! What every cluster needs beside its Kubernetes nodes: cluster DNS, and kube-proxy or another implementation of Services.
+//! kubeadm calls both addons.
+//!
+//! An addon is *off* or has *failed* often enough: it is repaired or reported at once. One that is *failing* right now gets
+//! ten seconds to recover by itself. One that is *late* gets the step's deadline.
 
 use std::collections::BTreeSet;
 

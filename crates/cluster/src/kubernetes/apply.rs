@@ -1,4 +1,8 @@
-//! Server-side apply of a manifest: what everything else needs first, then the rest side by side.
+//! Server-side apply of a manifest: what everything else needs first, then the rest in parallel.
+//!
+//! Pods that start before kube-proxy works crash and back off for ten seconds: a Kubernetes node is Ready before its
+//! Services work. So everything except Deployments is applied at once, and Deployments when kube-proxy's health check
+//! succeeds. In an adopted cluster nothing is forced on an object that this program did not apply.
 
 use std::collections::{BTreeMap, BTreeSet};
 

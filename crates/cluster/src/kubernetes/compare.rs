@@ -1,4 +1,7 @@
-//! The objects of a manifest, compared with those of the cluster: what somebody has removed or changed since.
+//! The objects of a manifest, compared with those in the cluster: what was removed or changed since it was applied.
+//!
+//! Only what is small is read: the names of all objects, and rules, bindings and webhooks whole. Of custom resource
+//! definitions only the names are read, because they are nearly all of the text.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -1,9 +1,14 @@
-//! helm's own record of a release: a Secret for every revision, with a label for its state and a compressed document
-//! that says the same, with the values, the chart and what was made of it. helm believes the document.
+//! helm's own record of a release: a Secret for every revision, with a label for its state and a compressed document with
+//! the same state, the values, the chart and the rendered manifest. Where they differ, helm believes the document.
 //!
-//! A helm that was killed leaves its newest record `pending-…` for ever, and every later helm refuses to touch the
-//! release ("another operation is in progress"). Of a release that was complete once, that one record is marked as failed,
-//! as helm itself would have done; all else stays as it is. One that never was is removed (`removal`).
+//! - The record tells which release there is, in which namespace and with how many nodes (`Context::deployed`); what a
+//!   person names is compared with it. A command reads it at its start and continues without an answer that does not come at
+//!   once; the step `release` reads it again, so a second release is never installed for lack of an answer.
+//! - Which edition of the chart is installed is read from it too, by the sum of every template and the default values: the
+//!   chart is pinned file by file, so its version does not tell.
+//! - A helm that was killed leaves its newest record `pending-…` for ever, and every later helm refuses to touch the release
+//!   ("another operation is in progress"). If the release was complete once, that record is marked as failed, as helm itself
+//!   would have done. If it never was, it is removed (`removal`).
 
 mod removal;
 

@@ -1,4 +1,7 @@
-//! From a verified file to a program in the bin directory: unpacked beside its place, then renamed into it.
+//! From a verified file to a program in the bin directory: unpacked beside its final path, then renamed.
+//!
+//! A thread that unpacks or moves a file cannot be stopped when its run is cancelled. So it holds the lock of what it
+//! changes, and marks a program as ours before the program is in its place.
 
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt as _;
