@@ -155,7 +155,7 @@ async fn own_context(common: &Common, shape: Option<&Shape>) -> Result<Context> 
 async fn lead_home(context: &Context) -> Result<()> {
     if let Some(why) = steps::lead_home(context).await? {
         let place = context.places.kubeconfig.display();
-        ui::say_paragraph(&format!("the kubeconfig {place} was written anew, as kind tells it: {why}"));
+        ui::say_paragraph(&format!("the kubeconfig {place} was rewritten from what kind says: {why}"));
     }
     Ok(())
 }
@@ -268,7 +268,7 @@ fn recorded(
 fn say_unwritten(lock: &RunLock) {
     if let Some(why) = &lock.unwritten {
         let seen = failure::of(why).map_or_else(|| why.to_string(), |found| found.seen().join("; "));
-        ui::say(&format!("another run would not be told who is at work here, but is kept out all the same: {seen}\n"));
+        ui::say(&format!("another run is kept out, but could not be told by whom: {seen}\n"));
     }
 }
 

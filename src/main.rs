@@ -104,9 +104,9 @@ fn exit_code(ended: anyhow::Result<Verdict>, answer: Answer, run: &Invocation) -
         Ok(Verdict::Interrupted) => ExitCode::from(INTERRUPTED),
         Err(error) if error.is::<ui::ReaderWentAway>() => ExitCode::SUCCESS,
         Err(error) if error.is::<Interrupted>() => {
-            ui::say("interrupted; the same command again goes on from here\n");
+            ui::say("interrupted; the same command continues from here\n");
             let failure = Failure::new(FailureId::RunInterrupted, "the command was interrupted");
-            let failure = failure.hint("the same command again goes on from here");
+            let failure = failure.hint("the same command continues from here");
             ui::answer_failure(&Report::of_failure(&failure, run), answer);
             ExitCode::from(INTERRUPTED)
         }

@@ -1,6 +1,6 @@
 //! The steps of the product: their names, titles, stages and deadlines.
 //!
-//! What a step needs is the plan's business, how it is made true is the business of `steps`. Names are stable: they are
+//! What a step needs is the plan's business, how it is applied is the business of `steps`. Names are stable: they are
 //! arguments of `verify`, keys of the JSON output and words of the documentation.
 
 use std::fmt;
@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::pins::Tool;
 
-/// A positive fact about the world that can be checked and, if it is ours, made true.
+/// A positive fact about the world that can be checked and, if it is ours, applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum StepId {
     Docker,

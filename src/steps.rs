@@ -1,4 +1,4 @@
-//! The steps, one file a subject: how each is looked at and made true.
+//! The steps, one file a subject: how each is observed and applied.
 
 mod announcement;
 mod api;

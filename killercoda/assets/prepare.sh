@@ -1,6 +1,6 @@
 #!/bin/bash
 # Prepares the machine of this scenario: brings the released pgedge-bootstrap, verified, and lets it do the rest.
-# It can be run again at any time, and goes on where it was.
+# It can be run again at any time, and continues where it was.
 #
 # What becomes of it is told in /run/pgedge-bootstrap, whatever happens: `phase` says what it is at, `result` how it ended,
 # and as long as it runs it holds `lock`, which the kernel takes back however it ends.
@@ -96,7 +96,7 @@ main() {
   mkdir -p "$state"
   exec 9> "$state/lock"
   if ! flock --exclusive --wait 2 9; then
-    echo "the preparation is at work already; this shows it: pgedge-bootstrap wait"
+    echo "the preparation is already running; this shows it: pgedge-bootstrap wait"
     exit 0
   fi
   rm -f "$state/result"

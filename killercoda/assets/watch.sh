@@ -22,7 +22,7 @@ is_at_work() {
 }
 
 give_up() {
-  printf '\nThe preparation %s.\nThis goes on where it was:\n\n    %s\n\n' "$1" "$again"
+  printf '\nThe preparation %s.\nThis continues where it was:\n\n    %s\n\n' "$1" "$again"
   exit 1
 }
 

@@ -43,7 +43,7 @@ pub(super) async fn within(deadline: Option<Duration>, look: impl Future<Output 
     let Some(deadline) = deadline else { return look.await };
     tokio::time::timeout(deadline, look).await.unwrap_or_else(|_| {
         let what = format!("the look's deadline of {} has passed", in_words(deadline));
-        let hint = "running this again looks anew; give a longer --deadline, or none";
+        let hint = "run this again with a longer --deadline, or without one";
         Err(Failure::new(FailureId::RunDeadline, what).hint(hint).into())
     })
 }
@@ -69,7 +69,7 @@ pub(super) async fn run(context: &Context, plan: &Plan, adopted: Option<Adopted>
             ui::print(&tree(&rows))?;
             if let Some(holder) = in_progress {
                 ui::say_paragraph(&format!(
-                    "another run is at work on this cluster: {holder}. This look may be old by now."
+                    "another run is changing this cluster: {holder}. These results may be outdated."
                 ));
             }
         }

@@ -26,7 +26,7 @@ const COMMAND: Duration = Duration::from_secs(20 * 60);
 pub(super) async fn run(arguments: &Guide) -> Result<Verdict> {
     let lesson = &arguments.lesson;
     if !arguments.yes && !ui::somebody_is_there() {
-        let what = "a guide needs a terminal: somebody who reads, and answers";
+        let what = "the guide is interactive and needs a terminal";
         return Err(Failure::new(FailureId::TerminalMissing, what).into());
     }
     let context = super::own_context(&arguments.common, Some(&arguments.shape)).await?;
@@ -42,7 +42,7 @@ pub(super) async fn run(arguments: &Guide) -> Result<Verdict> {
     match place {
         Some(place) => {
             let (title, number) = (&lesson.steps[place.step].page.title, place.step + 1);
-            ui::say(&format!("{}: going on at step {number}, {title}; `--restart` begins anew\n", lesson.title));
+            ui::say(&format!("{}: continuing at step {number}, {title}; `--restart` starts over\n", lesson.title));
             guide.place = place;
         }
         None => guide.introduce(),
@@ -53,7 +53,7 @@ pub(super) async fn run(arguments: &Guide) -> Result<Verdict> {
         lesson.finish.contents(Delivery::Guide).for_each(say);
     } else {
         let left = &lesson.steps[guide.place.step].page.title;
-        ui::say(&format!("\nleft at {left:?}; `{again}` goes on there\n"));
+        ui::say(&format!("\nleft at {left:?}; `{again}` continues there\n"));
     }
     Ok(Verdict::Good)
 }
@@ -161,7 +161,7 @@ impl Playing<'_> {
                 return Err(Failure::new(FailureId::LessonFailed, what).evidence(command).into());
             }
             ui::say_marked(false, &format!("it failed: {ended}"));
-            question = "Enter runs it again; s goes on, b goes back, q quits:";
+            question = "Enter runs it again; s skips it, b goes back, q quits:";
         }
     }
 
@@ -185,7 +185,7 @@ impl Playing<'_> {
             .env("PGEDGE_BOOTSTRAP_NAMESPACE", self.context.namespace()))
     }
 
-    /// Looks whether the step has made true what it was to, again as long as that is wished.
+    /// Looks whether the step did what it was to, again as long as that is wished.
     async fn check(&self, step: &LessonStep) -> Result<Next> {
         loop {
             let checked = lesson_check::check(self.context, step).await?;
@@ -207,9 +207,9 @@ impl Playing<'_> {
                 return Err(Failure::new(FailureId::LessonFailed, what).evidence(seen.join("\n")).into());
             }
             let question = if good {
-                "Enter goes on; b goes back, q quits:"
+                "Enter continues; b goes back, q quits:"
             } else {
-                "not done yet. Enter looks again; s goes on all the same, b goes back, q quits:"
+                "not done yet. Enter checks again; s skips it, b goes back, q quits:"
             };
             match self.ask(question).await? {
                 Wish::Go if !good => {}

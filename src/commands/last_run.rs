@@ -29,7 +29,7 @@ impl LastRun {
         }
     }
 
-    /// Lines for a person; none after a run that ended well.
+    /// Lines for a person; none after a run that succeeded.
     pub(super) fn text(&self) -> Option<String> {
         let (run, ago) = (&self.run, super::ago(self.unheard));
         let (name, at) = (run.name(), run.at());

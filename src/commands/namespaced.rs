@@ -22,7 +22,7 @@ pub(super) fn kubeconfig(context: &Context) -> Result<OsString> {
     {
         let Some(why) = failure::of(&error) else { return Err(error) };
         let seen = why.seen().join("; ");
-        ui::say(&format!("kubectl and helm must be told the namespace, --namespace {namespace}: {seen}\n"));
+        ui::say(&format!("kubectl and helm need the namespace as an option, --namespace {namespace}: {seen}\n"));
         return Ok(own.clone().into_os_string());
     }
     // A list cannot hold a path with a colon. The tools then reach the cluster, and its namespace must be named.

@@ -61,6 +61,6 @@ fn interrupted(outcome: &Outcome<StepId>, planned: usize, down: &str) -> String 
     };
     format!(
         "{held} steps of {planned} hold{stopped}, {left} not begun. The programs of this run were ended, and partial downloads are \
-         kept: the same command again goes on from here. `{down}` removes what was made so far."
+         kept: the same command continues from here. `{down}` removes what was made so far."
     )
 }

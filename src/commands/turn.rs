@@ -40,16 +40,16 @@ pub(super) async fn take(context: &Context, common: &Common, given: Option<Deadl
         };
         if deadline.left().is_zero() {
             let failure = match given {
-                Some(given) => given.passed("another run is still at work"),
+                Some(given) => given.passed("another run is still in progress"),
                 None => {
-                    let what = format!("another run is still at work after {}", in_words(PATIENCE));
+                    let what = format!("another run is still in progress after {}", in_words(PATIENCE));
                     Failure::new(FailureId::RunDeadline, what)
                 }
             };
             return Err(failure.evidence(holder.to_string()).into());
         }
         if told.as_ref() != Some(&holder) {
-            ui::say(&format!("another run is at work on this cluster: {holder}; this one goes on when it has ended\n"));
+            ui::say(&format!("another run is changing this cluster: {holder}; this one continues when it has ended\n"));
         }
         match RunState::read(&context.places.status) {
             Ok(Some(run)) if run.writer == holder.process && run.state == Phase::Running => {

@@ -102,10 +102,10 @@ async fn begin(
         Deadline::bounds(deadline, lacks, adopt::begin(context, adoption, until)).await?;
     }
     // A release that is there is gone on with, wherever it is; what does not answer yet is asked again by its step.
-    Deadline::bounds(deadline, "the cluster has not told where its release is", super::locate(context)).await?;
+    Deadline::bounds(deadline, "the cluster did not say where its release is", super::locate(context)).await?;
     remember_bin(common, context)?;
     if is_claimed(context, until) {
-        let lacks = "docker has not told whose the cluster is";
+        let lacks = "docker did not say who owns the cluster";
         let claimed = Deadline::bounds(deadline, lacks, claim(context)).await;
         claimed.map_err(|error| beside_docker(context, error))?;
     }
@@ -129,7 +129,7 @@ async fn claim(context: &Context) -> Result<()> {
         Ok(None) => Ok(()),
         Ok(Some(lost)) => {
             let name = context.options.name.as_str();
-            ui::say_paragraph(&format!("the cluster {name:?} is lost, with its databases: {lost}. It is made anew."));
+            ui::say_paragraph(&format!("the cluster {name:?} is lost, with its databases: {lost}. It is recreated."));
             Ok(())
         }
         // Docker has said what it is: the failure is of what it was asked.

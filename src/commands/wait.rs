@@ -69,8 +69,8 @@ fn old(run: &RunState) -> Result<Verdict> {
     match (run.state, &run.failure) {
         (Phase::Done, _) => {
             let changed =
-                if run.changed == 1 { "1 step was".to_owned() } else { format!("{} steps were", run.changed) };
-            ui::say(&format!("the last run ({}) ended well {ago}{took}: {changed} made true\n", run.name()));
+                if run.changed == 1 { "1 step".to_owned() } else { format!("{} steps", run.changed) };
+            ui::say(&format!("the last run ({}) succeeded {ago}{took}: {changed} changed\n", run.name()));
             Ok(Verdict::Good)
         }
         (Phase::Failed, failure) => {

@@ -39,7 +39,7 @@ impl Context {
         let told = self.told_by_kind().await?;
         if let Some(why) = kubernetes::strays(&copy, &told, place)? {
             let what = format!("the kubeconfig {} does not lead to the cluster {:?}", place.display(), self.name());
-            let hint = hint!["nothing was sent to where it leads; ", Ours::Up, " writes it anew"];
+            let hint = hint!["nothing was sent to where it leads; ", Ours::Up, " rewrites it"];
             return Err(Failure::new(FailureId::ClusterChanged, what).evidence(why).hint(hint).into());
         }
         *checked = Some(sum);
@@ -62,7 +62,7 @@ impl Context {
             return Ok(Err(told.tail()));
         }
         if let Err(failure) = kubernetes::strays(&told.stdout, &told.stdout, place) {
-            return Ok(Err(format!("kind tells no kubeconfig: {}", failure.seen().join("; "))));
+            return Ok(Err(format!("kind returned no kubeconfig: {}", failure.seen().join("; "))));
         }
         let (keeps, why) = match copy {
             Ok(None) => (false, None),
@@ -114,7 +114,7 @@ impl Context {
             return Err(failure.evidence(format!("container {control_plane}, since {}", maker.since)).into());
         }
         let away = |seen: String| {
-            let what = "whether the kubeconfig leads to the cluster cannot be told at this moment";
+            let what = "the kubeconfig cannot be confirmed at this moment";
             Failure::new(FailureId::KubernetesAway, what).evidence(seen)
         };
         if !node.is_running() {
@@ -140,7 +140,7 @@ impl Context {
             Some(_) => "is not the one that is pinned",
             None => "is not installed",
         };
-        let what = format!("whether the kubeconfig leads to the cluster is told by kind, which {lack}");
+        let what = format!("the kubeconfig can only be confirmed by kind, which {lack}");
         Err(Failure::new(FailureId::StepDoesNotHold, what).hint(hint![Ours::Tools, " installs it"]).into())
     }
 

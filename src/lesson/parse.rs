@@ -81,7 +81,7 @@ fn step(number: usize, source: &Source<'_>) -> Result<LessonStep> {
     };
     let (head, body) = source.split::<StepHead>()?;
     if head.checks.is_empty() {
-        return Err(source.wrong(0, "a step without a check cannot be told from one that was not done"));
+        return Err(source.wrong(0, "without a check, a step that was done looks like one that was not"));
     }
     let page = Page { title: head.title, blocks: source.blocks(body)? };
     Ok(LessonStep { id: id.to_owned(), page, checks: head.checks })

@@ -209,10 +209,10 @@ fn advice(down: &[&Subscription], places: &Places<'_>, chart_has_run: bool) -> H
                 of_each(|found| (&found.node, format!("SELECT spock.sub_drop('{}')", found.name))),
             ),
             Ours::Up,
-            " makes new ones; what the nodes lack of each other stays missing until somebody writes it"
+            " makes new ones; rows that nodes lack of each other stay missing until somebody writes them"
         ],
         State::SlotMissing if !chart_has_run => {
-            hint![Ours::Up, " makes the slot anew; what was written since it was lost is not sent again"]
+            hint![Ours::Up, " recreates the slot; what was written since it was lost is not sent"]
         }
         State::Disabled | State::Missing | State::Unregistered if !chart_has_run => {
             hint![Ours::Up, " lets the chart's job wire the nodes again"]

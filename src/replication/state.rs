@@ -188,7 +188,7 @@ impl Subscription {
             }
             State::Ahead => {
                 format!(
-                    "the subscription of {node} to {provider} is ahead of {provider}, which was made anew or put back"
+                    "the subscription of {node} to {provider} is ahead of {provider}, which was recreated or restored"
                 )
             }
             State::Missing => format!("{node} does not subscribe to {provider}"),

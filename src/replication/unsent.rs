@@ -182,14 +182,14 @@ impl Unsent {
         let Self { node, provider, since, .. } = self;
         let slot = self.slot.as_deref().unwrap_or_default();
         let what = match self.made_anew {
-            MadeAnew::Slot => format!("the slot {slot} was made anew"),
-            MadeAnew::Subscription => "the subscription was made anew".to_owned(),
-            MadeAnew::Node => format!("{node} was made anew, and empty"),
-            MadeAnew::Provider => format!("{provider} was made anew, and empty"),
+            MadeAnew::Slot => format!("the slot {slot} was recreated"),
+            MadeAnew::Subscription => "the subscription was recreated".to_owned(),
+            MadeAnew::Node => format!("{node} was recreated, and empty"),
+            MadeAnew::Provider => format!("{provider} was recreated, and empty"),
         };
         let what = if self.is_since_received { what } else { format!("{what} at {since}") };
         let lack = match (self.made_anew, self.transactions) {
-            (MadeAnew::Provider, _) => format!("what it writes before {node} subscribes to it anew is not sent"),
+            (MadeAnew::Provider, _) => format!("what it writes before {node} subscribes to it again is not sent"),
             (_, Some(number)) => {
                 let plural = if number == 1 { "" } else { "s" };
                 format!(

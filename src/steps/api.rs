@@ -130,7 +130,7 @@ pub(super) async fn astray(context: &Context) -> Result<Option<Observation>> {
 pub(super) async fn ensure_kubeconfig(context: &Context, reporter: &StepReporter) -> Result<Result<(), String>> {
     let written = context.write_kubeconfig().await?;
     if let Ok(Some(why)) = &written {
-        reporter.waiting(format!("the kubeconfig is written anew, as kind tells it: {why}"));
+        reporter.waiting(format!("the kubeconfig is rewritten from what kind says: {why}"));
     }
     Ok(written.map(drop))
 }

@@ -112,7 +112,7 @@ fn half_gone(namespace: &str) -> Failure {
     let failure = Failure::new(FailureId::ReleaseFailed, "the release is being uninstalled, and is not gone");
     let command = format!("helm uninstall {} --namespace {namespace} --wait", Options::RELEASE);
     failure.hint(hint![
-        format!("`{command}` goes on with that; then run this again. "),
+        format!("`{command}` continues that; then run this again. "),
         Ours::Env,
         " prints where helm is"
     ])

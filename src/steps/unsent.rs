@@ -95,7 +95,7 @@ pub(super) async fn settle(
         reporter.slot_renewed(node, provider, slot.as_deref().unwrap_or_default(), *transactions);
         if *transactions == Some(0) {
             in_words.push(format!(
-                "the slot of {node} on {provider} was made anew, and {provider} wrote nothing while there was none"
+                "the slot of {node} on {provider} was recreated, and {provider} wrote nothing while there was none"
             ));
         }
     }

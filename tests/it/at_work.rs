@@ -1,4 +1,4 @@
-//! What another HOME learns of a cluster on the engine that both use: that its owner is at work on it, since when, and no more.
+//! What another HOME learns of a cluster on the engine that both use: that its owner is changing it, since when, and no more.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -38,7 +38,7 @@ fn a_cluster_on_which_its_owner_is_at_work_is_not_taken_over() {
             let ran = engine.run(&home, command);
             let said = ran.stdout + &ran.stderr;
             assert!(ran.code == 1 && said.contains("(cluster-foreign)"), "{command:?}: {said}");
-            assert!(said.contains(&format!("a run is at work on it at this moment: {who}")), "{command:?}: {said}");
+            assert!(said.contains(&format!("a run is changing it at this moment: {who}")), "{command:?}: {said}");
         }
         assert_eq!(engine.changes(), Vec::<String>::new());
     }
@@ -57,7 +57,7 @@ fn a_run_that_was_killed_is_in_nobodys_way_and_one_elsewhere_is_told() {
         let home = home();
         engine.has("volumes", &[of_bob(json!({"ID": "pgedge-bootstrap-pgedge"})), mark(&process, &host)]);
         let words =
-            "a run on another machine may be at work on it: process 12 on desk (up), since 2026-01-02T03:04:05Z";
+            "a run on another machine may be changing it: process 12 on desk (up), since 2026-01-02T03:04:05Z";
         let shown = engine.run(&home, &["down", "--take-over"]);
         assert!(shown.code == 1 && shown.stderr.contains("(cluster-foreign)"), "{process}: {}", shown.stderr);
         assert_eq!(shown.stderr.contains(words), told, "{process}: {}", shown.stderr);
@@ -79,7 +79,7 @@ fn a_run_is_marked_for_other_homes_as_long_as_it_is_at_work() {
     let mut first = first.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let end = Instant::now() + Duration::from_secs(30);
     while !volumes().contains(".run") {
-        assert!(first.try_wait().unwrap().is_none() && Instant::now() < end, "it did not say that it is at work");
+        assert!(first.try_wait().unwrap().is_none() && Instant::now() < end, "it did not say that it is running");
         std::thread::yield_now();
     }
     let look = engine.run(&world.home, &world.arguments("up", &["--dry-run", "--output", "json"]));
@@ -93,7 +93,7 @@ fn a_run_is_marked_for_other_homes_as_long_as_it_is_at_work() {
     first.kill().unwrap();
     first.wait().unwrap();
     let taken = engine.run(&other, &["down", "--take-over"]);
-    assert!(taken.stderr.contains("(cluster-foreign)") && !taken.stderr.contains("at work on it"), "{}", taken.stderr);
+    assert!(taken.stderr.contains("(cluster-foreign)") && !taken.stderr.contains("changing it"), "{}", taken.stderr);
     // The next run is marked in its place, and takes its own mark away when it fails for want of a node image.
     world.server.release();
     let again = engine.run(&world.home, &world.arguments("up", &["--until", "cluster"]));

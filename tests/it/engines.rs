@@ -157,7 +157,7 @@ fn a_question_that_docker_refuses_is_told_in_words() {
     let words = ["docker could not list the containers of cluster \"pgedge\": exit status: 1", "the index is corrupt"];
     is_told_by_every_command(&home, &path(&home), "command-failed", &words);
     let down = home.run(&["down"]);
-    assert!(down.stderr.ends_with("hint: `docker ps --all` by hand may tell more\n"), "{}", down.stderr);
+    assert!(down.stderr.ends_with("hint: `docker ps --all` by hand may show more\n"), "{}", down.stderr);
 }
 
 #[test]

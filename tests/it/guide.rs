@@ -8,7 +8,7 @@ fn a_guide_without_a_terminal_is_refused_politely() {
     let ran = home.run(&["guide"]);
     assert_eq!(ran.code, 1);
     insta::assert_snapshot!(ran.stderr, @r#"
-    error: a guide needs a terminal: somebody who reads, and answers (terminal-missing)
+    error: the guide is interactive and needs a terminal (terminal-missing)
     hint: run it in a terminal, or add --yes, which runs every command of the lesson without asking
     "#);
     assert_eq!(home.files(), Vec::<String>::new(), "a refusal leaves nothing");

@@ -61,7 +61,7 @@ fn a_look_tells_it_and_leaves_it_to_up() {
     let status: Value = serde_json::from_str(&home.run(&["status", "--output", "json"]).stdout).unwrap();
     assert_eq!(status["failure"]["id"], "cluster-changed", "{status}");
     assert!(
-        status["failure"]["hint"].as_str().unwrap().contains("`pgedge-bootstrap --local` writes it anew"),
+        status["failure"]["hint"].as_str().unwrap().contains("`pgedge-bootstrap --local` rewrites it"),
         "{status}"
     );
     let look = home.run(&["up", "--dry-run", "--output", "json"]);

@@ -69,7 +69,7 @@ fn a_run_that_can_keep_nothing_says_so_once_and_goes_on() {
     let mut command = world.home.command(&["tools", "--pins", "pins.json", "--mirror", &world.server.address]);
     let ran = world.home.ran(&command.env("XDG_STATE_HOME", world.home.path().join("file")).output().unwrap());
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    assert_eq!(ran.stderr.matches("warning: this run has no log, and goes on").count(), 1, "{}", ran.stderr);
+    assert_eq!(ran.stderr.matches("warning: this run has no log, and continues").count(), 1, "{}", ran.stderr);
     assert_eq!(ran.stderr.matches("warning").count(), 1, "{}", ran.stderr);
 }
 

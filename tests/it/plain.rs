@@ -47,7 +47,7 @@ fn a_run_is_a_line_for_each_event() {
     0.0 s  ok  kind is installed and verified: 0.33.0 (0.0 s)
     0.0 s  ok  kubectl is installed and verified: 1.35.8 (0.0 s)
     0.0 s  ok  kubectl-cnpg is installed and verified: 1.30.0 (0.0 s)
-    0.0 s  done, 4 steps were made true (0.0 s)
+    0.0 s  done, 4 steps changed (0.0 s)
     "#);
     insta::assert_snapshot!(steady(&run(&world, &[], &[]).stderr), @r#"
     0.0 s  pgedge-bootstrap 0.1.0, cluster "pgedge", 4 steps
@@ -82,7 +82,7 @@ fn a_quiet_run_tells_only_how_it_ended() {
     let world = World::new();
     let ran = run(&world, &[], &["--quiet"]);
     assert_eq!(ran.code, 0);
-    insta::assert_snapshot!(without_times(ran.stderr.trim_end()), @"done, 4 steps were made true (0.0 s)");
+    insta::assert_snapshot!(without_times(ran.stderr.trim_end()), @"done, 4 steps changed (0.0 s)");
     assert_eq!(ran.stdout, "$HOME/.local/share/pgedge-bootstrap/bin\n");
     std::fs::remove_dir_all(world.home.cache()).unwrap();
     std::fs::remove_dir_all(world.home.bin()).unwrap();
@@ -113,9 +113,9 @@ fn after_fifteen_silent_seconds_a_line_says_what_runs() {
     let mut command = world.home.command(&world.arguments("tools", &[]));
     let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    let line = lines.find_map(|line| line.ok().filter(|line| line.contains("still at it"))).unwrap();
+    let line = lines.find_map(|line| line.ok().filter(|line| line.contains("still running"))).unwrap();
     world.server.release();
-    assert!(line.contains("still at it, 3 of 4: kind for 1"), "{line}");
+    assert!(line.contains("still running, 3 of 4: kind for 1"), "{line}");
     assert!(line.contains(" s: 50.0/200.1 kB, no bytes for 1"), "{line}");
     assert_eq!(lines.count(), 2, "the end of kind, and of the run");
     assert!(child.wait().unwrap().success());

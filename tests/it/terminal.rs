@@ -43,7 +43,7 @@ fn a_finished_run_leaves_a_line_for_each_step_and_the_cursor() {
     ✓ kind is installed and verified: 0.33.0 (0.0 s)
     ✓ kubectl is installed and verified: 1.35.8 (0.0 s)
     ✓ kubectl-cnpg is installed and verified: 1.30.0 (0.0 s)
-    done, 4 steps were made true (0.0 s)
+    done, 4 steps changed (0.0 s)
     $HOME/.local/share/pgedge-bootstrap/bin
     "#);
     assert!(terminal.cursor_is_visible());

@@ -120,7 +120,7 @@ fn a_run_is_shown_to_all_who_wait_and_they_end_with_it() {
     assert!(run.writer.wait().unwrap().success());
     let ran = run.wait(&[]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    assert!(ran.stderr.contains("ended well") && ran.stderr.contains("4 steps were made true"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("succeeded") && ran.stderr.contains("4 steps changed"), "{}", ran.stderr);
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn who_waits_first_sees_the_run_that_begins_after() {
     assert!(writer.wait().unwrap().success());
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     // The run may have ended before it was seen.
-    let shown = ran.stderr.contains("kind is installed and verified") || ran.stderr.contains("ended well");
+    let shown = ran.stderr.contains("kind is installed and verified") || ran.stderr.contains("succeeded");
     assert!(shown, "{}", ran.stderr);
 }
 

@@ -78,7 +78,7 @@ fn what_fails_is_told_and_leaves_a_shell(lab: &Lab, space: &Space) {
     lab.control(&["fault", "clear"]);
     let told = cluster.stdout + &cluster.stderr;
     assert!(cluster.code != 0 && told.contains("error: cannot download "), "{told}");
-    assert!(told.contains(".devcontainer/prepare cluster goes on where it was"), "{told}");
+    assert!(told.contains(".devcontainer/prepare cluster continues where it was"), "{told}");
     let cluster = space.exec(&[".devcontainer/prepare", "cluster"]);
     assert_eq!(cluster.code, 0, "{}", cluster.stderr);
 }

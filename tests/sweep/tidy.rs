@@ -1,4 +1,4 @@
-//! What must hold when `up` has ended well after a run that was killed: all that was wanted is there, and no more.
+//! What must hold when `up` has succeeded after a run that was killed: all that was wanted is there, and no more.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -53,7 +53,7 @@ pub(crate) fn docker_has(lab: &Lab, ours: &[String]) -> Result<(), String> {
     })
 }
 
-/// The sums of the programs in the archives that the pins name, taken from the cache of a run that has ended well.
+/// The sums of the programs in the archives that the pins name, taken from the cache of a run that has succeeded.
 pub(crate) fn pinned_tools(lab: &Lab) -> Result<ToolSums, String> {
     let pins = lab.pins();
     let mut sums = ToolSums::new();

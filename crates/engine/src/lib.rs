@@ -31,7 +31,7 @@ pub use survey::{Sight, survey};
 /// When one thing breaks, several steps notice: docker that goes away fails all that use it within this time.
 const TOGETHER: Duration = Duration::from_millis(300);
 
-/// What steps are looked at and made true in. The product has one, the engine's tests have others.
+/// What steps are observed and applied in. The product has one, the engine's tests have others.
 pub trait World: Send + Sync + 'static {
     /// The steps that this world knows.
     type Step: Step;
@@ -63,7 +63,7 @@ pub struct Outcome<S> {
     pub end: RunEnd,
     /// The steps that hold.
     pub held: BTreeSet<S>,
-    /// Those of them that had to be made true.
+    /// Those of them that had to be applied.
     pub changed: BTreeSet<S>,
     /// The steps that were being worked on when the run ended, and did not fail.
     pub cancelled: BTreeSet<S>,

@@ -21,12 +21,12 @@ pub struct Row<S> {
     pub title: String,
     /// The group of steps that a person sees it in.
     pub stage: Stage,
-    /// What must hold before a run looks at it, and makes it true.
+    /// What must hold before a run observes it, and applies it.
     pub needs: Vec<S>,
-    /// What a look at it goes through, which need not be what making it takes: a release that is there is seen without the chart
-    /// that it was made from, and without the operators that made its nodes. Only a survey asks for it.
+    /// What an observation of it depends on, which may be less than what applying it needs: a release that exists can be seen without
+    /// the chart that it was installed from, and without the operators that created its nodes. Only a survey uses it.
     pub seen_through: Vec<S>,
-    /// What it leaves the link to: it is made true when these hold. It would work beside them too, but whoever waits for
+    /// What it leaves the link to: it is applied when these hold. It would work beside them too, but whoever waits for
     /// a byte waits less if fewer bytes are on their way.
     pub yields_to: Vec<S>,
     /// The longest time that making the step true may take, after which the run ends with what was last seen.

@@ -57,10 +57,10 @@ impl Limits {
         work: impl Future<Output = Result<T>>,
     ) -> Result<T> {
         let own = own.map(|length| {
-            let what = format!("not true after {}: {}", bootstrap_run::duration::in_words(length), title);
+            let what = format!("timed out after {}: {}", bootstrap_run::duration::in_words(length), title);
             (Instant::now() + length, Failure::new(FailureId::StepDeadline, what))
         });
-        let run = self.run.map(|run| (run.end(), run.passed(&format!("this is not true: {title}"))));
+        let run = self.run.map(|run| (run.end(), run.passed(&format!("this does not hold: {title}"))));
         let Some((end, failure)) = [own, run].into_iter().flatten().min_by_key(|(end, _)| *end) else {
             return work.await;
         };
@@ -141,7 +141,7 @@ async fn make_true<W: World>(world: &W, row: &Row<W::Step>, reporter: &StepRepor
                 tokio::time::sleep(SETTLE).await;
             }
             other => {
-                let what = format!("still not true after everything was done for it: {}", row.title);
+                let what = format!("applied, but it still does not hold: {}", row.title);
                 let seen = format!("{}: {}", other.word(), other.detail());
                 return Err(Failure::new(FailureId::StepDoesNotHold, what).evidence(seen).into());
             }
@@ -157,7 +157,7 @@ fn away(error: &anyhow::Error) -> Option<String> {
 
 async fn look<W: World>(world: &W, row: &Row<W::Step>) -> Result<Observation> {
     match tokio::time::timeout(LOOK, world.observe(row.id)).await {
-        Ok(seen) => seen.with_context(|| format!("while looking whether {}", row.title)),
+        Ok(seen) => seen.with_context(|| format!("while checking whether {}", row.title)),
         Err(_) => Ok(Observation::Waiting(format!("no answer after {} s", LOOK.as_secs()))),
     }
 }

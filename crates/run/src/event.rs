@@ -43,10 +43,10 @@ pub enum Event {
     StepQueued {
         /// The step that waits.
         step: StepName,
-        /// The steps that have to end before it is made true.
+        /// The steps that have to end before it is applied.
         behind: Vec<StepName>,
     },
-    /// The step does not hold, and is made true from now on.
+    /// The step does not hold, and is applied from now on.
     StepApplying {
         /// Which step that is.
         step: StepName,
@@ -150,7 +150,7 @@ pub enum Event {
         ok: bool,
         /// How the run ended.
         end: RunEnd,
-        /// How many steps had to be made true.
+        /// How many steps had to be applied.
         changed: usize,
         /// The time of the whole run.
         seconds: f64,
@@ -206,7 +206,7 @@ pub struct PlannedStep {
     pub stage: Stage,
     /// The steps that must hold before it is looked at.
     pub needs: Vec<StepName>,
-    /// The steps that it leaves what is scarce to: it is made true when they have ended.
+    /// The steps that it leaves what is scarce to: it is applied when they have ended.
     pub yields_to: Vec<StepName>,
 }
 
@@ -331,7 +331,7 @@ impl StepReporter {
         }
     }
 
-    /// Says that the step is being made true, and what was found in its place.
+    /// Says that the step is being applied, and what was found in its place.
     pub fn applying(&self, found: &Observation) {
         let (word, detail) = (found.word().to_owned(), found.detail().to_owned());
         self.events.tell(Event::StepApplying { step: self.step, found: word, detail });

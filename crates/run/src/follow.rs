@@ -114,7 +114,7 @@ impl Follower {
         let followed = self.run.clone();
         let gone = self.is_running() && liveness(&self.run, Timestamp::now()) == Liveness::Gone;
         if gone {
-            // It may have ended well since the file was read; what it left now is all that it left.
+            // It may have succeeded since the file was read; what it left now is all that it left.
             if let Some(ended) = self.read_status(now) {
                 return Some(ended);
             }

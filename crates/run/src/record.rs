@@ -34,7 +34,7 @@ pub fn begin(logs: &Path, status: &Path, cluster: &str, command: &str, has_lock:
     let journal = Journal::begin(logs, cluster, warn);
     if let Err(error) = &journal {
         let seen = crate::failure::of(error).and_then(|failure| failure.seen().first()).map(|seen| format!(": {seen}"));
-        warn(&format!("this run has no log, and goes on: {error:#}{}", seen.unwrap_or_default()));
+        warn(&format!("this run has no log, and continues: {error:#}{}", seen.unwrap_or_default()));
     }
     let journal = journal.ok();
     let log = journal.as_ref().map(|journal| journal.path().to_owned());

@@ -52,7 +52,7 @@ pub struct RunState {
     pub steps: Vec<StepState>,
     /// The first one, which ended the run.
     pub failure: Option<FailedStep>,
-    /// How many steps had to be made true so far.
+    /// How many steps had to be applied so far.
     pub changed: usize,
     /// The whole time of a run that has ended.
     pub seconds: Option<f64>,
@@ -97,7 +97,7 @@ pub enum StepPhase {
     Pending,
     /// It does not hold, and leaves what is scarce to others first.
     Queued,
-    /// It is looked at, or made true.
+    /// It is looked at, or applied.
     Running,
     /// It holds.
     Done,

@@ -64,7 +64,7 @@ pub(crate) struct Track {
     pub(crate) detail: String,
     /// The id of its failure.
     pub(crate) failure: Option<String>,
-    /// What the first look found, if the step had to be made true.
+    /// What the first look found, if the step had to be applied.
     pub(crate) found: Option<String>,
     /// When it was first looked at: all that it needs held.
     pub(crate) start: Option<Seconds>,
@@ -72,7 +72,7 @@ pub(crate) struct Track {
     pub(crate) queued: Option<Seconds>,
     /// The steps that it was queued behind.
     pub(crate) behind: Vec<StepName>,
-    /// When it began to be made true.
+    /// When it began to be applied.
     pub(crate) applying: Option<Seconds>,
     /// When it ended. Of a step that was cut off, when the events break off.
     pub(crate) end: Option<Seconds>,
@@ -90,7 +90,7 @@ pub(crate) struct Track {
 pub(crate) enum Outcome {
     /// It held when it was first looked at.
     Done,
-    /// It was made true.
+    /// It was applied.
     Changed,
     /// It failed, and with it the run.
     Failed,
@@ -176,7 +176,7 @@ impl Timeline {
 }
 
 impl Track {
-    /// The time between being queued and being made true, or being given up.
+    /// The time between being queued and being applied, or being given up.
     pub(crate) fn queue(&self) -> Option<(Seconds, Seconds)> {
         let until = self.applying.or(self.end)?;
         self.queued.map(|from| (from, until))

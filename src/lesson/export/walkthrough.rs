@@ -12,7 +12,7 @@ pub(super) fn document(lesson: &Lesson) -> String {
     text.push_str(&page(&lesson.introduction));
     for (index, step) in lesson.steps.iter().enumerate() {
         text.push_str(&format!("## {}. {}\n\n{}", index + 1, step.page.title, page(&step.page)));
-        text.push_str(&format!("Done? This tells: `pgedge-bootstrap verify {id}/{}`\n\n", step.id));
+        text.push_str(&format!("Done? This checks it: `pgedge-bootstrap verify {id}/{}`\n\n", step.id));
     }
     text.push_str(&format!("## {}\n\n{}", lesson.finish.title, page(&lesson.finish)));
     text.truncate(text.trim_end().len());

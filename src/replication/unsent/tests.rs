@@ -117,9 +117,9 @@ fn what_is_not_sent_is_told_with_its_way_and_acknowledged_by_removing_the_note()
     assert_eq!(failure.id(), FailureId::RowsMissing);
     assert_eq!(failure.summary(), "rows may be missing on n2: they are not sent again");
     let slot = format!(
-        "n2 from n1: the slot spk_app_n1_sub_n1_n2 was made anew: what is replicated of the 3 transactions that n1 committed after {RECEIVED_AT} is not sent"
+        "n2 from n1: the slot spk_app_n1_sub_n1_n2 was recreated: what is replicated of the 3 transactions that n1 committed after {RECEIVED_AT} is not sent"
     );
-    let gone = format!("n2 from n1: the subscription was made anew at {AT}: what n1 wrote before is not sent");
+    let gone = format!("n2 from n1: the subscription was recreated at {AT}: what n1 wrote before is not sent");
     assert_eq!(failure.seen(), [slot, gone]);
     let hint = failure.advice(&bootstrap_run::failure::Invocation::default());
     assert!(hint.contains("`kubectl delete configmap the-note --namespace lab`"), "{hint}");

@@ -157,7 +157,7 @@ async fn scale_dns_up(client: &Client) -> Result<()> {
 /// What is told of an addon that could not be brought back.
 pub(super) fn not_mended(dead: &Dead, error: &anyhow::Error) -> String {
     let seen = bootstrap_run::failure::of(error).map(|found| found.seen().join("; ")).unwrap_or_default();
-    format!("{}, and that cannot be mended: {error:#}: {seen}", dead.in_words())
+    format!("{}, and the repair failed: {error:#}: {seen}", dead.in_words())
 }
 
 /// The failure of a cluster whose addon does not work.
@@ -170,9 +170,9 @@ pub(super) fn failure(context: &Context, dead: Dead) -> Failure {
         _ if dead.details.iter().any(|detail| detail.contains("were unschedulable")) => {
             "`kubectl get nodes` shows which Kubernetes node takes no pods, and `kubectl uncordon NODE` lets it take them again; then run this again".into()
         }
-        _ if context.is_adopted() => "mend that as the cluster was set up, and run this again; `kubectl --namespace kube-system get deployments,daemonsets,pods` shows what is there".into(),
-        (_, Course::Late) => hint!["`kubectl --namespace kube-system get pods` and `kubectl --namespace kube-system describe pods` may tell why; ", Ours::Env, " prints what makes kubectl work here"],
-        _ => hint![Ours::Up, " mends that, if it was not what has just tried; `kubectl --namespace kube-system describe pods` tells more, and ", Ours::Env, " prints what makes kubectl work here"],
+        _ if context.is_adopted() => "repair that the way the cluster was set up, and run this again; `kubectl --namespace kube-system get deployments,daemonsets,pods` shows what is there".into(),
+        (_, Course::Late) => hint!["`kubectl --namespace kube-system get pods` and `kubectl --namespace kube-system describe pods` may show why; ", Ours::Env, " prints what makes kubectl work here"],
+        _ => hint![Ours::Up, " repairs that, unless it has just tried; `kubectl --namespace kube-system describe pods` shows more, and ", Ours::Env, " prints what makes kubectl work here"],
     };
     let failure = Failure::new(FailureId::ClusterNotReady, what).evidence(dead.why).hint(hint);
     dead.details.iter().fold(failure, Failure::evidence)

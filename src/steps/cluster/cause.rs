@@ -135,7 +135,7 @@ impl Cause {
             ),
             Self::PortTaken => "another program took the port in that moment: running this again takes another one".to_owned(),
             Self::Platform => "docker must run on an amd64 or arm64 processor of its own kind; if the image was pulled for another \
-                               one, `docker image rm` removes it, and running this again pulls it anew"
+                               one, `docker image rm` removes it, and running this again pulls it again"
                 .to_owned(),
             Self::AddressPools => "docker has no addresses left for a network: remove networks that nobody needs (`docker network \
                                    ls`), then run this again"
@@ -154,7 +154,7 @@ impl Cause {
                                  docker needs what https://kind.sigs.k8s.io/docs/user/rootless/ says), then run this again"
                 .to_owned(),
             Self::OutOfMemory => "give docker more memory, or stop other things, then run this again".to_owned(),
-            Self::Slow => "running this again removes what is left and tries anew; a machine that is busy needs longer".to_owned(),
+            Self::Slow => "running this again removes what is left and starts over; a busy machine needs longer".to_owned(),
             Self::DiskFull | Self::Pull | Self::Unknown => return None,
         };
         Some(hint)

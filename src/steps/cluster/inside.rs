@@ -65,7 +65,7 @@ impl Lack {
             Ours::Down,
             " and ",
             Ours::Up,
-            " make the cluster anew"
+            " recreate the cluster"
         ];
         let hint = if node == control_plane(context) {
             hint!["a cluster does not outlive its control plane: ", anew]

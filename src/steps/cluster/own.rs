@@ -147,7 +147,7 @@ pub(super) async fn ensure_network(context: &Context) -> Result<()> {
         Some(_) => {
             let what = format!("the docker network {network:?} was not made by this program");
             let hint = format!(
-                "if nobody needs it, remove it (`docker network rm {network}`) and run this again; or choose another --name"
+                "if it is not needed, remove it (`docker network rm {network}`) and run this again; or choose another --name"
             );
             Err(Failure::new(FailureId::ClusterForeign, what).hint(hint).into())
         }
@@ -176,8 +176,8 @@ impl Work {
     pub(super) fn in_words(&self) -> Option<String> {
         match self {
             Self::None => None,
-            Self::Here(holder) => Some(format!("a run is at work on it at this moment: {holder}")),
-            Self::Elsewhere(holder) => Some(format!("a run on another machine may be at work on it: {holder}")),
+            Self::Here(holder) => Some(format!("a run is changing it at this moment: {holder}")),
+            Self::Elsewhere(holder) => Some(format!("a run on another machine may be changing it: {holder}")),
         }
     }
 }

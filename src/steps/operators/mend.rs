@@ -53,7 +53,7 @@ pub(super) fn types_in_words(lacks: &[Lack]) -> String {
         lacks.iter().filter(|lack| lack.has_lost_objects()).map(|lack| lack.object.as_str()).collect();
     let named = types.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
     let more = if types.len() > NAMED { format!(" and {} more", types.len() - NAMED) } else { String::new() };
-    format!("{named}{more} was gone and was made anew; the objects of that type are lost")
+    format!("{named}{more} was gone and was recreated; the objects of that type are lost")
 }
 
 /// What the cluster lacks of the manifest, as soon as nothing of it is being removed: the API server would remove what is applied
@@ -106,7 +106,7 @@ fn is_of(pod: &Pod, facts: &Facts) -> bool {
 
 /// Removes these pods and waits until they are gone: until then they count as available.
 async fn start_anew(client: &Client, facts: &Facts, running: Vec<Pod>, reporter: &StepReporter) -> Result<()> {
-    reporter.waiting("starting the operator anew");
+    reporter.waiting("restarting the operator");
     let pods: Api<Pod> = Api::namespaced(client.clone(), facts.namespace);
     let mut old = BTreeSet::new();
     for pod in running {
@@ -150,10 +150,10 @@ pub(super) async fn serving(
             start_anew(client, &facts, pods(client, &facts).await?, reporter).await?;
             available(client, &facts, reporter).await?;
         } else if began.elapsed() > SERVING {
-            let what = format!("{} was started anew, and its webhook still does not answer", operator.title());
+            let what = format!("{} was restarted, and its webhook still does not answer", operator.title());
             let namespace = facts.namespace;
             let hint = format!(
-                "`kubectl --namespace {namespace} get pods` and `kubectl --namespace {namespace} logs deployment/{}` may tell why; ",
+                "`kubectl --namespace {namespace} get pods` and `kubectl --namespace {namespace} logs deployment/{}` may show why; ",
                 facts.deployments.last().map_or("", |(name, _)| name),
             );
             return Err(Failure::new(FailureId::OperatorBroken, what)
@@ -184,7 +184,7 @@ pub(super) async fn wait_for_used(
                 "the {} of this cluster does not work, and was not installed by this program",
                 operator.title()
             );
-            let hint = "nothing of it was changed: mend it as it was installed, and run this again";
+            let hint = "nothing of it was changed: repair it the way it was installed, and run this again";
             return Err(Failure::new(FailureId::OperatorBroken, what).evidence(why).hint(hint).into());
         }
         reporter.waiting(why);

@@ -166,7 +166,7 @@ async fn a_lost_type_is_told_before_the_deployment_that_suffers_from_it() {
     // And when all is there again, it is still said.
     applied(&run).await.unwrap();
     let found = seen(&run).await;
-    let said = "clusters.postgresql.cnpg.io was gone and was made anew; the objects of that type are lost";
+    let said = "clusters.postgresql.cnpg.io was gone and was recreated; the objects of that type are lost";
     assert!(matches!(&found, Observation::Done(detail) if detail.ends_with(said)), "{found:?}");
 }
 

@@ -109,7 +109,7 @@ async fn apply_one(client: &Client, resources: &Resources, object: &DynamicObjec
         };
         if !is_applied_by_us(&api.get_metadata(&name).await.map_err(|error| cannot(&error))?) {
             let what = format!("{kind} {name} is there, and was not made by this program");
-            let hint = "nothing of it was changed: remove it if nobody needs it, or use another cluster";
+            let hint = "nothing of it was changed: remove it if it is not needed, or use another cluster";
             return Err(Failure::new(FailureId::OperatorForeign, what).evidence(conflict).hint(hint).into());
         }
     }

@@ -156,10 +156,10 @@ failures! {
             [Ours::Up, " makes it"]
         /// kind could not make the cluster.
         ClusterCreateFailed "cluster-create-failed"
-            ["mend what the words above name; running this again removes what is left and tries anew"]
+            ["repair what the message above names; running this again removes what is left and starts over"]
         /// The cluster is there, and something of it does not become ready.
         ClusterNotReady "cluster-not-ready"
-            ["run this again, for a machine that is busy needs longer; `docker logs` of the Kubernetes node may tell more, and removing the cluster with `down` loses its data"]
+            ["run this again, because a busy machine needs longer; `docker logs` of the Kubernetes node may show more, and removing the cluster with `down` loses its data"]
         /// A kubeconfig cannot be used.
         KubeconfigInvalid "kubeconfig-invalid"
             ["correct the file that is named above; one that this program has written may be removed, and is written again"]
@@ -192,7 +192,7 @@ failures! {
             ["use the version that is pinned here, or another cluster"]
         /// An operator that this program did not install does not work.
         OperatorBroken "operator-broken"
-            [Ours::Verify, " tells which operator, and what it lacks"]
+            [Ours::Verify, " shows which operator, and what it lacks"]
     }
     /// The release of the chart.
     Release {
@@ -243,7 +243,7 @@ failures! {
             [Ours::UpUntil("operators"), " prepares a cluster for it"]
         /// A command of the lesson failed, or what its step makes true does not hold.
         LessonFailed "lesson-failed"
-            [Ours::Guide, " goes on where this stopped"]
+            [Ours::Guide, " continues where this stopped"]
     }
     /// The run as a whole: its time, its process, another run.
     Run {
@@ -273,13 +273,13 @@ failures! {
             [Ours::Up, " continues from what is there"]
         /// The process of the run that is waited for is there, and gives no sign of life.
         RunSilent "run-silent"
-            [Ours::Status, " shows what is running; if the process does not go on, end it and run ", Ours::Up, " again"]
+            [Ours::Status, " shows what is running; if the process does not continue, end it and run ", Ours::Up, " again"]
         /// There is no run to wait for.
         RunMissing "run-missing"
             [Ours::Up, " starts one"]
         /// The run that is waited for goes on, and the time to wait is over.
         WaitDeadline "wait-deadline"
-            ["the run goes on: ", Ours::Wait, " waits for it again"]
+            ["the run continues: ", Ours::Wait, " waits for it again"]
     }
     /// This program itself.
     Program {

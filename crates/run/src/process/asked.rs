@@ -74,7 +74,7 @@ impl Asked {
     fn failure(&self, id: FailureId, what: String) -> Failure {
         let failure = Failure::new(id, what);
         match &self.purpose {
-            Some(purpose) => failure.hint(format!("`{}` by hand may tell more", purpose.by_hand)),
+            Some(purpose) => failure.hint(format!("`{}` by hand may show more", purpose.by_hand)),
             None => failure,
         }
     }

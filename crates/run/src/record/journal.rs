@@ -133,7 +133,7 @@ impl State {
             Err(error) => {
                 // The last line may be half a one now, so nothing may follow it.
                 self.file = None;
-                (self.warn)(&format!("the log of this run ends here, and the run goes on: {error}"));
+                (self.warn)(&format!("the log of this run ends here, and the run continues: {error}"));
             }
         }
     }

@@ -95,7 +95,7 @@ impl State {
 
     fn warn(&mut self, error: &anyhow::Error) {
         if let Some(warn) = self.warn.take() {
-            warn(&format!("`status` and `wait` will not see this run, and it goes on: {error:#}"));
+            warn(&format!("`status` and `wait` cannot see this run, which continues: {error:#}"));
         }
     }
 }

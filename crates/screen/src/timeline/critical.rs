@@ -14,7 +14,7 @@ use super::{Seconds, Track};
 ///
 /// - its own time is from its start to its end, without the time in a queue;
 /// - it could begin when every step that it **needs** had ended: `path = own + max(path of its needs)`;
-/// - a step that was **queued** could be looked at then, but be made true only when those had ended, too, that it was
+/// - a step that was **queued** could be looked at then, but be applied only when those had ended, too, that it was
 ///   queued behind: `path = work + max(look + max(path of its needs), max(path of those before it in the queue))`,
 ///   where the look is its own time before the queue and the work that after it.
 ///

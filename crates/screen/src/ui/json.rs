@@ -23,7 +23,7 @@ impl Reporter for Json {
             && !self.broken.swap(true, Ordering::Relaxed)
             && error.kind() != io::ErrorKind::BrokenPipe
         {
-            super::say(&format!("the events can no longer be written: {error}; the run goes on\n"));
+            super::say(&format!("the events can no longer be written: {error}; the run continues\n"));
         }
     }
 }

@@ -101,7 +101,7 @@ fn doing(running: &Running, now: Duration, room: usize, look: Look) -> (String, 
             (reason + &look.paint(Paint::Dim, &since), used)
         }
         _ => {
-            let text = format!("looking whether {}", running.title);
+            let text = format!("checking whether {}", running.title);
             let text = fit::fit(&text, room, look.ellipsis());
             let used = fit::columns(&text);
             (look.paint(Paint::Dim, &text), used)

@@ -110,10 +110,10 @@ fn in_lines(event: &Event, board: &Board, verbose: bool, look: Look) -> Vec<Stri
         }
         Event::ClusterAdopted { adopted, .. } => words::adopted_lines(adopted, None),
         Event::SlotRenewed { step, node, provider, transactions: Some(0), .. } => waits(format!(
-            "{step}: the slot of {node} on {provider} was made anew; {provider} wrote nothing while there was none"
+            "{step}: the slot of {node} on {provider} was recreated; {provider} wrote nothing while there was none"
         )),
         Event::SlotRenewed { step, node, provider, .. } => waits(format!(
-            "{step}: the slot of {node} on {provider} was made anew; what {provider} wrote while there was none is not sent"
+            "{step}: the slot of {node} on {provider} was recreated; what {provider} wrote while there was none is not sent"
         )),
         Event::CommandEnded { command, exit, seconds, output, .. } if verbose => {
             let told = words::command_lines(command, *exit, *seconds, output);
@@ -153,13 +153,13 @@ fn beat(shared: &Shared) {
     }
 }
 
-/// `..  still at it, 3 of 17: helm for 12 s: 12.3/18.9 MB, 2.1 MB/s, 3 s left; later: kubectl`
+/// `..  still running, 3 of 17: helm for 12 s: 12.3/18.9 MB, 2.1 MB/s, 3 s left; later: kubectl`
 fn heartbeat(board: &Board, now: Duration) -> String {
     let running = board.running().map(|running| moving::in_words(running, now));
     let later = board.queued().into_iter().map(|(_, steps)| format!("later: {}", words::names(&steps)));
     let parts: Vec<String> = running.chain(later).collect();
     let (ended, planned) = board.progress();
-    format!("..  still at it, {ended} of {planned}: {}", parts.join("; "))
+    format!("..  still running, {ended} of {planned}: {}", parts.join("; "))
 }
 
 #[cfg(test)]

@@ -45,7 +45,7 @@ pub(super) fn closing(end: RunEnd, changed: usize, seconds: f64) -> String {
     match (end, changed) {
         (RunEnd::Done, 0) => format!("everything was there already ({time})"),
         (RunEnd::Done, _) => {
-            format!("done, {changed} step{} made true ({time})", if changed == 1 { " was" } else { "s were" })
+            format!("done, {changed} step{} changed ({time})", if changed == 1 { "" } else { "s" })
         }
         (RunEnd::Failed, _) => format!("stopped after {time}; running this again continues from here"),
         (RunEnd::Interrupted, _) => format!("interrupted after {time}; running this again continues from here"),

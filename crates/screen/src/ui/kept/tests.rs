@@ -58,7 +58,7 @@ fn what_held_already_is_a_line_a_stage() {
     ✓ deploy     release chart 1.0.0, revision 1; nodes n1, n2, n3;
                  replication 6 subscriptions replicating
     ✓ a write on any node is read on the others: 6 of 6 ordered pairs, slo… (1.2 s)
-    done, 1 step was made true (3.2 s)
+    done, 1 step changed (3.2 s)
     "#);
     let steps = vec![
         Held { step: StepName::fixed("cert-manager"), detail: "1.21.2".to_owned() },

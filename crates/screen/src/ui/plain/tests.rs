@@ -22,7 +22,7 @@ fn the_heartbeat_says_what_runs_since_when_and_how_far_it_is() {
         board.apply(&Event::StepBytes { step: HELM, done, total: Some(60_000_000) }, at(second));
     }
     insta::assert_snapshot!(heartbeat(&board, at(80)).replace("; ", ";\n"), @r#"
-    ..  still at it, 0 of 0: helm for 1 m 19 s: 30.0/60.0 MB, 1.5 MB/s, 20 s left;
+    ..  still running, 0 of 0: helm for 1 m 19 s: 30.0/60.0 MB, 1.5 MB/s, 20 s left;
     cluster for 1 m 19 s: the node is not ready (since 10 s);
     docker for 1 m 19 s: looking;
     later: chart
@@ -61,6 +61,6 @@ fn what_has_not_changed_is_said_short() {
     board.apply(&waiting(StepName::fixed("replication"), &reason), at(2));
     insta::assert_snapshot!(
         heartbeat(&board, at(32)),
-        @"..  still at it, 0 of 0: replication for 31 s: the subscription of n2 to n1 is down: could not create re... (since 30 s)"
+        @"..  still running, 0 of 0: replication for 31 s: the subscription of n2 to n1 is down: could not create re... (since 30 s)"
     );
 }

@@ -67,7 +67,7 @@ fn header(timeline: &Timeline) -> String {
     let most = format!("at most {} steps at once", timeline.overlap.most);
     fact("work / total", &number(timeline.overlap.factor), &most);
     let changed = timeline.steps.iter().filter(|step| step.outcome == Outcome::Changed).count();
-    fact("steps made true", &changed.to_string(), &format!("of {}", timeline.steps.len()));
+    fact("steps changed", &changed.to_string(), &format!("of {}", timeline.steps.len()));
     html.push_str("</dl>\n</header>\n");
     html
 }

@@ -58,7 +58,7 @@ pub(super) fn bytes(count: f64) -> String {
 pub(super) fn outcome(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Done => "was there",
-        Outcome::Changed => "made true",
+        Outcome::Changed => "changed",
         Outcome::Failed => "failed",
         Outcome::Cancelled => "given up",
         Outcome::NeverStarted => "never started",
