@@ -9,7 +9,7 @@ help: ## what can be made
 unexport BASH_ENV ENV CDPATH
 
 demo: ## build the binary and do the main job, to the replication proof
-	@scripts/demo
+	@DEMO_TIMINGS="$(DEMO_TIMINGS)" scripts/demo
 
 test: ## everything: lint, unit, whole-program, extension, release, lab
 	@scripts/test
