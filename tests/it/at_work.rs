@@ -73,7 +73,10 @@ fn a_run_that_was_killed_is_in_nobodys_way_and_one_elsewhere_is_told() {
 fn a_run_is_marked_for_other_homes_as_long_as_it_is_at_work() {
     let (engine, world, other) = (Engine::new(), World::new(), home());
     world.home.docker(ENGINE);
+    // So the run has something to do until it is killed, and the image is not refused before.
     world.server.then(&world.kind(), [Behaviour::StallAfter(50_000)]);
+    let gate = engine.0.path().join("gate");
+    assert!(std::process::Command::new("mkfifo").arg(&gate).status().unwrap().success());
     let volumes = || std::fs::read_to_string(engine.0.path().join("volumes")).unwrap();
     let mut first = engine.command(&world.home, &world.arguments("up", &["--until", "cluster"]));
     let mut first = first.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -96,6 +99,7 @@ fn a_run_is_marked_for_other_homes_as_long_as_it_is_at_work() {
     assert!(taken.stderr.contains("(cluster-foreign)") && !taken.stderr.contains("changing it"), "{}", taken.stderr);
     // The next run is marked in its place, and takes its own mark away when it fails for want of a node image.
     world.server.release();
+    std::fs::remove_file(gate).unwrap();
     let again = engine.run(&world.home, &world.arguments("up", &["--until", "cluster"]));
     assert_eq!(again.code, 1, "{}", again.stderr);
     assert!(volumes().contains("pgedge-bootstrap-pgedge") && !volumes().contains(".run"), "{}", volumes());
