@@ -67,7 +67,7 @@ fn the_deadline_of_a_run_is_kept_by_a_tool_that_hangs() {
     let began = Instant::now();
     let ran = world.home.run(&world.arguments("up", &["--until", "tools", "--deadline", DEADLINE]));
     ends_in_time("the tools", began, &ran);
-    assert!(ran.stderr.contains("this is not true: kind is installed and verified"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("this does not hold: kind is installed and verified"), "{}", ran.stderr);
 }
 
 #[test]

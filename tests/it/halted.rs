@@ -81,7 +81,7 @@ fn a_node_whose_container_is_gone_is_told_with_what_that_costs() {
     let home = home(&[("lab-7-worker", "running", NETWORK)]);
     let ran = home.run(&["prove", "--name", "lab-7"]);
     assert!(
-        ran.stderr.contains("lab-7-control-plane is gone") && ran.stderr.contains("make the cluster anew"),
+        ran.stderr.contains("lab-7-control-plane is gone") && ran.stderr.contains("recreate the cluster"),
         "{}",
         ran.stderr
     );

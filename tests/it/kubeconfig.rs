@@ -79,7 +79,7 @@ fn what_is_handed_to_a_shell_or_writes_leads_home_first_and_says_so() {
         assert_eq!(now(&home).trim(), kubeconfig(&ours.address), "{command:?}: {}", ran.stderr);
         assert!(!ours.requests().is_empty(), "{command:?}: {}", ran.stderr);
         let said = ran.stderr.replace('\n', " ");
-        assert!(said.contains("was written anew, as kind tells it") && said.contains(&theirs.address), "{said}");
+        assert!(said.contains("was rewritten from what kind says") && said.contains(&theirs.address), "{said}");
         assert_eq!(ran.code, i32::from(command != ["env"]), "{command:?}: nothing is there: {}", ran.stderr);
         assert_eq!(theirs.requests(), Vec::<String>::new());
     }

@@ -104,7 +104,7 @@ fn what_makes_room_works_where_there_is_none() {
         }
         let down = ran(&home, on_a_full_disk(&home, arguments));
         assert_eq!(down.code, 0, "{arguments:?}: {}", down.stderr);
-        assert!(down.stderr.contains("is kept out all the same: "), "{arguments:?}: {}", down.stderr);
+        assert!(down.stderr.contains("is kept out, but could not be told by whom: "), "{arguments:?}: {}", down.stderr);
         assert!(!home.path().join("node").exists() && !state(&home).join("pgedge").exists(), "{}", down.stderr);
         assert_eq!(home.cache().exists(), arguments.len() == 1, "{}", down.stderr);
     }
@@ -177,7 +177,7 @@ fn looks_work_where_nothing_may_be_written() {
         }
         let env = look(&["env", "--namespace", "lab", "--output", "json"]);
         assert_eq!(env.code, 0, "{}", env.stderr);
-        assert!(env.stderr.contains("kubectl and helm must be told the namespace, --namespace lab"), "{}", env.stderr);
+        assert!(env.stderr.contains("kubectl and helm need the namespace as an option, --namespace lab"), "{}", env.stderr);
         writable(&home, true);
     }
 }
