@@ -68,8 +68,7 @@ fn old(run: &RunState) -> Result<Verdict> {
     let took = run.seconds.map(|seconds| format!(" after {seconds:.1} s")).unwrap_or_default();
     match (run.state, &run.failure) {
         (Phase::Done, _) => {
-            let changed =
-                if run.changed == 1 { "1 step".to_owned() } else { format!("{} steps", run.changed) };
+            let changed = if run.changed == 1 { "1 step".to_owned() } else { format!("{} steps", run.changed) };
             ui::say(&format!("the last run ({}) succeeded {ago}{took}: {changed} changed\n", run.name()));
             Ok(Verdict::Good)
         }

@@ -56,8 +56,7 @@ fn a_run_that_was_killed_is_in_nobodys_way_and_one_elsewhere_is_told() {
         let [engine, _] = engines_of_bob();
         let home = home();
         engine.has("volumes", &[of_bob(json!({"ID": "pgedge-bootstrap-pgedge"})), mark(&process, &host)]);
-        let words =
-            "a run on another machine may be changing it: process 12 on desk (up), since 2026-01-02T03:04:05Z";
+        let words = "a run on another machine may be changing it: process 12 on desk (up), since 2026-01-02T03:04:05Z";
         let shown = engine.run(&home, &["down", "--take-over"]);
         assert!(shown.code == 1 && shown.stderr.contains("(cluster-foreign)"), "{process}: {}", shown.stderr);
         assert_eq!(shown.stderr.contains(words), told, "{process}: {}", shown.stderr);

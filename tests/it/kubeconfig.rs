@@ -60,10 +60,7 @@ fn a_look_tells_it_and_leaves_it_to_up() {
     }
     let status: Value = serde_json::from_str(&home.run(&["status", "--output", "json"]).stdout).unwrap();
     assert_eq!(status["failure"]["id"], "cluster-changed", "{status}");
-    assert!(
-        status["failure"]["hint"].as_str().unwrap().contains("`pgedge-bootstrap --local` rewrites it"),
-        "{status}"
-    );
+    assert!(status["failure"]["hint"].as_str().unwrap().contains("`pgedge-bootstrap --local` rewrites it"), "{status}");
     let look = home.run(&["up", "--dry-run", "--output", "json"]);
     let plan: Value = serde_json::from_str(&look.stdout).unwrap();
     assert_eq!((look.code, &plan["ok"]), (0, &true.into()), "what up sets right is to do: {plan}");

@@ -177,7 +177,11 @@ fn looks_work_where_nothing_may_be_written() {
         }
         let env = look(&["env", "--namespace", "lab", "--output", "json"]);
         assert_eq!(env.code, 0, "{}", env.stderr);
-        assert!(env.stderr.contains("kubectl and helm need the namespace as an option, --namespace lab"), "{}", env.stderr);
+        assert!(
+            env.stderr.contains("kubectl and helm need the namespace as an option, --namespace lab"),
+            "{}",
+            env.stderr
+        );
         writable(&home, true);
     }
 }

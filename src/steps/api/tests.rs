@@ -90,7 +90,10 @@ async fn a_kubeconfig_that_leads_elsewhere_is_written_anew_before_anything_is_as
             run.within(step, async |context, reporter| context.apply(step, reporter).await).await.unwrap();
             assert_eq!(fs_err::read_to_string(&run.context.places.kubeconfig).unwrap(), KUBECONFIG);
             let waits = run.recorder.waits();
-            assert!(waits.iter().any(|wait| wait.contains("rewritten") && wait.contains(other.2)), "{other:?}: {waits:?}");
+            assert!(
+                waits.iter().any(|wait| wait.contains("rewritten") && wait.contains(other.2)),
+                "{other:?}: {waits:?}"
+            );
             assert!(run.context.observe(StepId::Api).await.unwrap().is_done());
             assert_eq!(run.calls("kind"), ["get kubeconfig --name pgedge"], "kind is asked once in a run");
         }

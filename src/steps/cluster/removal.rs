@@ -122,8 +122,7 @@ impl Remains {
 
 /// A run is at work on the cluster of another owner: what is removed beneath it would be made anew beside what is left.
 fn at_work(context: &Context, maker: &Maker, holder: &Holder) -> Failure {
-    let what =
-        format!("a run of another owner, {maker}, is changing the cluster {:?}", context.options.name.as_str());
+    let what = format!("a run of another owner, {maker}, is changing the cluster {:?}", context.options.name.as_str());
     let hint = hint!["wait for it to end, or have it stopped; then ", Ours::TakeOver, " shows what it would remove"];
     Failure::new(FailureId::RunInProgress, what).evidence(holder.to_string()).hint(hint)
 }
