@@ -11,6 +11,7 @@ use bootstrap_run::follow::{Ended, Limits, follow};
 use bootstrap_run::identity::Holder;
 use bootstrap_run::lock::{RunLock, Taken};
 use bootstrap_run::run_state::{LONGEST_SILENCE, Phase, RunState};
+use bootstrap_run::wait::Polling;
 use bootstrap_screen::ui;
 
 use crate::cli::{Common, Output};
@@ -30,7 +31,9 @@ const PATIENCE: Duration = Duration::from_secs(2 * 60 * 60);
 pub(super) async fn take(context: &Context, common: &Common, given: Option<Deadline>) -> Result<RunLock> {
     let deadline = given.unwrap_or_else(|| Deadline::after(PATIENCE));
     let mut told = None;
+    let mut polling = Polling::every(PAUSE);
     loop {
+        polling.turn().await;
         let taken = RunLock::try_take(&context.places.state, "up");
         let holder = match Deadline::bounds(Some(deadline), "something still holds the cluster's lock", taken).await? {
             // Where nothing can be written no run comes far.
@@ -51,11 +54,11 @@ pub(super) async fn take(context: &Context, common: &Common, given: Option<Deadl
         if told.as_ref() != Some(&holder) {
             ui::say(&format!("another run is changing this cluster: {holder}; this one continues when it has ended\n"));
         }
-        match RunState::read(&context.places.status) {
-            Ok(Some(run)) if run.writer == holder.process && run.state == Phase::Running => {
-                watch(context, common, run, &holder, deadline.left()).await?;
-            }
-            _ => tokio::time::sleep(PAUSE.min(deadline.left())).await,
+        if let Ok(Some(run)) = RunState::read(&context.places.status)
+            && run.writer == holder.process
+            && run.state == Phase::Running
+        {
+            watch(context, common, run, &holder, deadline.left()).await?;
         }
         told = Some(holder);
     }

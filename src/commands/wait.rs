@@ -9,6 +9,7 @@ use bootstrap_run::event::RunEnd;
 use bootstrap_run::failure::{Failure, FailureId, Ours, hint};
 use bootstrap_run::follow::{Ended, Followed, Limits, follow};
 use bootstrap_run::run_state::{LONGEST_SILENCE, Phase, RunState};
+use bootstrap_run::wait::{Patience, Polling};
 use bootstrap_screen::ui;
 use jiff::Timestamp;
 
@@ -38,16 +39,16 @@ pub(super) async fn run(arguments: &Wait) -> Result<Verdict> {
 /// The run that is there, or the one that begins soon.
 async fn appears(status: &Path, arguments: &Wait) -> Result<RunState> {
     let patience = arguments.appear.min(arguments.deadline);
-    let end = tokio::time::Instant::now() + patience;
-    let mut looks = tokio::time::interval(LOOK);
+    let end = Patience::begin(patience);
+    let mut polling = Polling::every(LOOK);
     let mut told = arguments.common.output == Output::Json;
     loop {
-        looks.tick().await;
+        polling.turn().await;
         let found = RunState::read(status);
         if let Ok(Some(run)) = found {
             return Ok(run);
         }
-        if tokio::time::Instant::now() >= end {
+        if end.is_over() {
             let what = format!("no run of cluster {:?} has begun", arguments.common.name.as_str());
             let missing = Failure::new(FailureId::RunMissing, what);
             let seen = match found {

@@ -4,7 +4,7 @@
 //! kind writes its kubeconfig only at its end, so it is requested by `kind get kubeconfig` as soon as the API server
 //! answers.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Result;
 use bootstrap_cluster::adoption::Adoption;
@@ -12,6 +12,7 @@ use bootstrap_cluster::kubernetes;
 use bootstrap_run::event::StepReporter;
 use bootstrap_run::failure::{self, Failure, FailureId};
 use bootstrap_run::step::Observation;
+use bootstrap_run::wait::{Patience, Polling};
 use k8s_openapi::api::core::v1::Node;
 use kube::api::{Api, ListParams};
 
@@ -57,10 +58,10 @@ pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<
     if !context.is_adopted() {
         context.settled_nodes().await?;
     }
-    let mut pause = tokio::time::interval(PAUSE);
-    let mut refused_since: Option<Instant> = None;
+    let mut polling = Polling::every(PAUSE);
+    let mut refused: Option<Patience> = None;
     loop {
-        pause.tick().await;
+        polling.turn().await;
         // kind's words for what it does not have yet are stack traces: nothing that helps a person to wait.
         if !context.is_adopted() && ensure_kubeconfig(context, reporter).await?.is_err() {
             reporter.waiting("kubeadm sets up the control plane");
@@ -88,12 +89,12 @@ pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<
                 }
             },
             Err(why) => {
-                refused_since = None;
+                refused = None;
                 reporter.waiting(why.words);
                 continue;
             }
         };
-        if refused_since.get_or_insert_with(Instant::now).elapsed() > REFUSALS {
+        if refused.get_or_insert_with(|| Patience::begin(REFUSALS)).is_over() {
             return Err(refusal.into());
         }
         reporter.waiting(refusal.seen().first().map_or(refusal.summary(), String::as_str));

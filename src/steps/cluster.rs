@@ -29,6 +29,7 @@ use anyhow::Result;
 use bootstrap_run::event::StepReporter;
 use bootstrap_run::failure::{self, Failure, FailureId};
 use bootstrap_run::step::Observation;
+use bootstrap_run::wait::{Patience, Polling};
 
 pub(super) use self::addons::blamed;
 use self::creation::create;
@@ -41,6 +42,9 @@ pub(super) use self::services::services_work;
 use super::{api, registries};
 use crate::context::Context;
 use crate::tools::docker::Container;
+
+/// Between two looks into a cluster whose API server may not be there yet, which cannot be watched.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// How long a cluster that exists gets to become ready before it counts as half-made. Starting a stopped one took
 /// 10 to 20 s.
@@ -211,19 +215,18 @@ async fn revive(context: &Context, containers: &[Container], reporter: &StepRepo
     ready_within(context, containers, PATIENCE, reporter).await.map_err(|lack| lack.into_error(context))
 }
 
-/// Waits until the cluster with these Kubernetes nodes can be used, or never will. Asks every half second, because an API server
-/// that is not there yet cannot be watched.
+/// Waits until the cluster with these Kubernetes nodes can be used, or never will.
 async fn ready_within(
     context: &Context,
     containers: &[Container],
     patience: Duration,
     reporter: &StepReporter,
 ) -> Result<(), Lack> {
-    let end = Instant::now() + patience;
-    let mut pause = tokio::time::interval(Duration::from_millis(500));
+    let patience = Patience::begin(patience);
+    let mut polling = Polling::every(PAUSE);
     let mut mending = addons::Mending::default();
     loop {
-        pause.tick().await;
+        polling.turn().await;
         let Err(lack) = look_inside(context, containers).await else { return Ok(()) };
         match lack {
             Lack::Addon(dead) => match mending.next(&dead, context.is_adopted(), Instant::now()) {
@@ -231,10 +234,10 @@ async fn ready_within(
                     let mended = addons::mend(context, &dead, reporter).await;
                     mended.map_err(|error| addons::not_mended(&dead, &error))?;
                 }
-                addons::Next::Wait if Instant::now() < end => reporter.waiting(dead.in_words()),
+                addons::Next::Wait if !patience.is_over() => reporter.waiting(dead.in_words()),
                 addons::Next::Wait | addons::Next::GiveUp => return Err(Lack::Addon(dead)),
             },
-            Lack::Passing(why) if Instant::now() < end => reporter.waiting(why),
+            Lack::Passing(why) if !patience.is_over() => reporter.waiting(why),
             lack => return Err(lack),
         }
     }

@@ -5,12 +5,13 @@
 //! waited for.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Result;
 use bootstrap_run::event::StepReporter;
 use bootstrap_run::failure::{self, Failure, FailureId};
 use bootstrap_run::step::Observation;
+use bootstrap_run::wait::{Patience, Polling};
 
 use crate::context::Context;
 
@@ -59,13 +60,13 @@ pub(super) async fn observe(context: &Context) -> Result<Observation> {
 /// Waits for a docker that somebody else is starting; nothing here starts an engine. Every other absence of it has ended
 /// the run already, when it was looked at.
 pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<()> {
-    let began = Instant::now();
-    let mut pause = tokio::time::interval(PAUSE);
+    let patience = Patience::begin(START);
+    let mut polling = Polling::every(PAUSE);
     loop {
-        pause.tick().await;
+        polling.turn().await;
         let Err(error) = context.docker.info().await else { return Ok(()) };
         match comes(context, &error) {
-            Some(why) if began.elapsed() < START => reporter.waiting(why),
+            Some(why) if !patience.is_over() => reporter.waiting(why),
             _ => return Err(error),
         }
     }

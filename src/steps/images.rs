@@ -15,6 +15,7 @@ use bootstrap_run::event::StepReporter;
 use bootstrap_run::failure::{self, FailureId};
 use bootstrap_run::process::StartError;
 use bootstrap_run::step::Observation;
+use bootstrap_run::wait::{Patience, Polling};
 use futures::future::{BoxFuture, FutureExt as _};
 use futures::{StreamExt as _, TryStreamExt as _};
 use serde::Deserialize;
@@ -94,9 +95,9 @@ pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<
 /// Waits for the runtime of a Kubernetes node that may just have been started; the step's deadline, and what was last seen,
 /// end it.
 async fn answers(context: &Context, runtime: &Runtime, reporter: &StepReporter) -> Result<()> {
-    let mut pause = tokio::time::interval(PAUSE);
+    let mut polling = Polling::every(PAUSE);
     loop {
-        pause.tick().await;
+        polling.turn().await;
         match runtime.finish(context, &[&CRICTL[..], &["info"]].concat(), QUESTION).await {
             Ok(asked) if asked.status.success() => return Ok(()),
             Ok(_) => {}
@@ -116,9 +117,9 @@ fn in_containers(nodes: Vec<Container>) -> Vec<Runtime> {
 /// Waits until all Kubernetes nodes are there to stay, run, know their mirrors, and have a container runtime that answers.
 async fn runtimes_that_can_pull(context: &Context, reporter: &StepReporter) -> Result<Vec<Runtime>> {
     let wanted = context.settled_nodes().await?;
-    let mut pause = tokio::time::interval(PAUSE);
+    let mut polling = Polling::every(PAUSE);
     'look: loop {
-        pause.tick().await;
+        polling.turn().await;
         let nodes = super::cluster::containers(context).await?;
         if nodes.len() < wanted || nodes.iter().any(|node| !node.is_running()) {
             reporter.waiting("the Kubernetes nodes are not there yet");
@@ -181,16 +182,16 @@ async fn missing_of_busy<'a>(
     runtimes: &'a [Runtime],
     reporter: &StepReporter,
 ) -> Result<Vec<(&'a ImagePin, Vec<&'a Runtime>)>> {
-    let end = tokio::time::Instant::now() + PATIENCE;
-    let mut pause = tokio::time::interval(PAUSE);
+    let patience = Patience::begin(PATIENCE);
+    let mut polling = Polling::every(PAUSE);
     loop {
-        pause.tick().await;
+        polling.turn().await;
         let error = match missing(context, runtimes).await {
             Ok(missing) => return Ok(missing),
             Err(error) => error,
         };
         match failure::of(&error) {
-            Some(found) if found.id() == FailureId::CommandFailed && tokio::time::Instant::now() < end => {
+            Some(found) if found.id() == FailureId::CommandFailed && !patience.is_over() => {
                 reporter.waiting(format!("a Kubernetes node does not answer: {}", found.seen().join("; ")));
             }
             _ => return Err(error),

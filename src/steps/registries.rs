@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Result;
 use bootstrap_fetch::download::Authorities;
 use bootstrap_fetch::download::RegistryMirror;
+use bootstrap_run::wait::Polling;
 
 use crate::context::Context;
 use crate::tools::docker::Container;
@@ -83,9 +84,9 @@ pub(super) async fn write(context: &Context, containers: &[Container]) -> Result
 /// early needs them. Never returns; what could not be written is written again, and told, when kind is done.
 pub(super) async fn write_as_nodes_start(context: &Context, number: usize) -> std::convert::Infallible {
     let mut done = BTreeSet::new();
-    let mut pause = tokio::time::interval(PAUSE);
+    let mut polling = Polling::every(PAUSE);
     while !context.options.registry_mirrors.is_empty() && done.len() < number {
-        pause.tick().await;
+        polling.turn().await;
         let nodes = super::cluster::containers(context).await.unwrap_or_default();
         for node in nodes.into_iter().filter(Container::is_running) {
             if !done.contains(&node.name) && write(context, std::slice::from_ref(&node)).await.is_ok() {

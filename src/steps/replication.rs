@@ -8,6 +8,7 @@ use bootstrap_cluster::sql::Database;
 use bootstrap_run::event::StepReporter;
 use bootstrap_run::failure::{self, Failure, FailureId, Ours, hint};
 use bootstrap_run::step::Observation;
+use bootstrap_run::wait::Polling;
 use futures::future::FutureExt as _;
 
 use super::{release, unsent};
@@ -136,10 +137,10 @@ pub(crate) async fn replication_failure(context: &Context) -> Result<Option<Fail
 /// The chart's job has made the subscriptions; they take a moment to start. What it makes and Spock does not make anew by
 /// itself is not waited for: the chart runs again, once. What neither mends ends this, with what the servers say.
 pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<()> {
-    let mut pause = tokio::time::interval(replication::PAUSE);
+    let mut polling = Polling::every(replication::PAUSE);
     let mut waiting = Waiting::begin();
     loop {
-        pause.tick().await;
+        polling.turn().await;
         let databases = databases(context).await?;
         let mesh = match see(context, &databases).await? {
             Seen::Mesh(mesh) => mesh,

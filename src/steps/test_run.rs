@@ -18,6 +18,7 @@ use bootstrap_run::event::{Events, StepReporter};
 use bootstrap_run::failure::{self, Failure};
 use bootstrap_run::step::Observation;
 use bootstrap_run::step::Step as _;
+use bootstrap_run::wait::Polling;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -177,9 +178,9 @@ impl TestRun {
 
     /// Returns when a program was called so often.
     pub(super) async fn until_calls(&self, program: &str, number: usize) {
-        let mut pause = tokio::time::interval(Duration::from_millis(5));
+        let mut polling = Polling::every(Duration::from_millis(5));
         while self.calls(program).len() < number {
-            pause.tick().await;
+            polling.turn().await;
         }
     }
 

@@ -12,11 +12,11 @@ use bootstrap_cluster::kubernetes;
 use bootstrap_cluster::sql::Database;
 use bootstrap_run::event::StepReporter;
 use bootstrap_run::failure::{self, FailureId};
+use bootstrap_run::wait::{Patience, Polling};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams};
 use kube::{Client, ResourceExt as _};
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
 use crate::context::Context;
 use crate::options::Options;
@@ -150,10 +150,10 @@ async fn look(context: &Context, client: &Client, node: &str) -> Result<(Before,
     let Some(found) = found else { return Ok((Before::Gone, None)) };
     let resource = kubernetes::cluster_resource();
     let owner = json!({"apiVersion": resource.api_version, "kind": resource.kind, "name": cluster, "uid": found.uid()});
-    let end = Instant::now() + ANSWER;
-    let mut pause = tokio::time::interval(replication::PAUSE);
+    let patience = Patience::begin(ANSWER);
+    let mut polling = Polling::every(replication::PAUSE);
     let before = loop {
-        pause.tick().await;
+        polling.turn().await;
         let asked = async {
             let database = Database::find(client, &context.namespace(), node, &cluster).await?;
             replication::before_the_chart(&database).await
@@ -163,7 +163,7 @@ async fn look(context: &Context, client: &Client, node: &str) -> Result<(Before,
             Err(error) => match failure::of(&error).map(failure::Failure::id) {
                 // It has no primary: it was never up, or is away.
                 Some(FailureId::NodeMissing) => break Before::Silent,
-                Some(FailureId::SqlFailed) if Instant::now() >= end => break Before::Silent,
+                Some(FailureId::SqlFailed) if patience.is_over() => break Before::Silent,
                 Some(FailureId::SqlFailed) => {}
                 _ => return Err(error),
             },

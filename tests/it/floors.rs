@@ -31,6 +31,7 @@ const FLOORS: &[&[&str]] = &[
         "stop",
         "sum",
         "timeline",
+        "wait",
         "work",
     ],
     &["follow", "process", "record", "signals", "ui"],

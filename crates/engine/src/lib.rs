@@ -230,6 +230,8 @@ impl<'a, W: World> Engine<'a, W> {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the work of these steps is to take a while")]
 mod interleavings;
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the work of these steps is to take a while")]
 mod tests;

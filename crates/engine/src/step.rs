@@ -11,12 +11,13 @@ use bootstrap_run::deadline::Deadline;
 use bootstrap_run::event::{Event, Events, RunningStep, StepReporter};
 use bootstrap_run::failure::{self, Failure, FailureId};
 use bootstrap_run::step::{Observation, Step};
+use bootstrap_run::wait::Polling;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::{Row, World};
 
-/// Between two attempts at a step that slips back. An attempt itself waits for what can be waited for.
+/// At most one attempt in this time at a step that slips back. An attempt itself waits for what can be waited for.
 const SETTLE: Duration = Duration::from_millis(500);
 
 /// A look reads and changes nothing: what takes longer hangs.
@@ -118,7 +119,9 @@ const AWAY: Duration = Duration::from_secs(30);
 
 async fn make_true<W: World>(world: &W, row: &Row<W::Step>, reporter: &StepReporter) -> Result<String> {
     let mut since: Option<Instant> = None;
+    let mut polling = Polling::every(SETTLE);
     loop {
+        polling.turn().await;
         let seen = match world.apply(row.id, reporter).await {
             Ok(()) => look(world, row).await,
             Err(error) => Err(error),
@@ -136,10 +139,7 @@ async fn make_true<W: World>(world: &W, row: &Row<W::Step>, reporter: &StepRepor
         match seen {
             Observation::Done(detail) => return Ok(detail),
             // It held and slipped back, as pods do while a cluster settles: the deadline is the limit.
-            Observation::Waiting(why) => {
-                reporter.waiting(why);
-                tokio::time::sleep(SETTLE).await;
-            }
+            Observation::Waiting(why) => reporter.waiting(why),
             other => {
                 let what = format!("applied, but it still does not hold: {}", row.title);
                 let seen = format!("{}: {}", other.word(), other.detail());

@@ -132,6 +132,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    #[expect(clippy::disallowed_methods, reason = "a look of this test takes a while")]
     async fn steps_that_are_not_seen_through_each_other_are_looked_at_together() {
         let began = Instant::now();
         let plan = plan([&[], &[], &[0], &[], &[0]]);

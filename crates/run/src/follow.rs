@@ -19,6 +19,7 @@ use self::telling::Telling;
 use crate::event::{Reporter, RunEnd};
 use crate::matrix::Matrix;
 use crate::run_state::{Liveness, Phase, RunState, liveness};
+use crate::wait::{Patience, Polling};
 
 const LOOK: Duration = Duration::from_millis(200);
 
@@ -64,13 +65,13 @@ pub struct Followed {
 /// # Errors
 /// None that is expected: a file that cannot be read is looked at again, and the deadline is the limit.
 pub async fn follow(status: &Path, run: RunState, reporter: Arc<dyn Reporter>, limits: Limits) -> Result<Followed> {
-    let end = tokio::time::Instant::now() + limits.deadline;
+    let patience = Patience::begin(limits.deadline);
     let mut last = Followed { ended: Ended::Deadline, run: run.clone(), proof: None };
     let mut follower = Follower::new(status.to_owned(), run, reporter, limits.silence);
-    let mut looks = tokio::time::interval(LOOK);
+    let mut polling = Polling::every(LOOK);
     // A disk that does not answer holds a thread, and not us.
-    while let Ok(looked) = tokio::time::timeout_at(end, async {
-        looks.tick().await;
+    while let Ok(looked) = tokio::time::timeout_at(patience.end(), async {
+        polling.turn().await;
         tokio::task::spawn_blocking(move || {
             let ended = follower.look(Instant::now());
             (follower, ended)

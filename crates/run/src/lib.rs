@@ -20,4 +20,5 @@ pub mod run_state;
 pub mod signals;
 pub mod step;
 pub mod stop;
+pub mod wait;
 pub mod work;

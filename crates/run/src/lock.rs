@@ -19,6 +19,7 @@ use anyhow::{Context as _, Result};
 
 use crate::failure::{self, Failure, FailureId};
 use crate::identity::Holder;
+use crate::wait::{Patience, Polling};
 
 /// The kernel takes a moment to end processes and to close their files.
 const LAST_WORDS: Duration = Duration::from_secs(10);
@@ -65,15 +66,20 @@ impl RunLock {
     /// [`FailureId::LockUnsupported`], and those of the disk.
     pub async fn try_take(state: &Path, command: &str) -> Result<Taken> {
         let Opened { mut file, path, unwritable } = open(&state.with_extension("lock"))?;
-        let end = tokio::time::Instant::now() + LAST_WORDS;
+        let patience = Patience::begin(LAST_WORDS);
+        let mut polling = Polling::every(PAUSE);
         let mut ended = Vec::new();
-        while !locked(&file, &path)? {
+        loop {
+            polling.turn().await;
+            if locked(&file, &path)? {
+                break;
+            }
             match read(&mut file)? {
                 // One on another machine may live as well.
                 Some(holder) if holder.process.is_there() != Some(false) => return Ok(Taken::Busy(holder)),
                 record => {
                     let orphans = orphans::of(&path).await?;
-                    if tokio::time::Instant::now() >= end {
+                    if patience.is_over() {
                         let seen: Vec<String> = orphans.iter().map(ToString::to_string).collect();
                         return Err(in_progress(seen.join("\n")));
                     }
@@ -85,7 +91,6 @@ impl RunLock {
                     }
                 }
             }
-            tokio::time::sleep(PAUSE).await;
         }
         let unwritten = unwritable.or_else(|| write(&mut file, &Holder::now(command)).err()).map(failure::from_io);
         // A record that an earlier run has left would let the next one take our programs for orphans of that run.

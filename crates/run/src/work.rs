@@ -35,6 +35,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
+    #[expect(clippy::disallowed_methods, reason = "the work of this test is to take a while")]
     async fn no_more_at_once_than_processors_also_when_nobody_waits_any_more() {
         let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let processors = thread::available_parallelism().unwrap().get();

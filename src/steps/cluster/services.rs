@@ -6,6 +6,7 @@ use anyhow::Result;
 use bootstrap_cluster::kubernetes;
 use bootstrap_cluster::verdict::pod;
 use bootstrap_run::event::StepReporter;
+use bootstrap_run::wait::Polling;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, DeleteParams, ListParams};
 use kube::{Client, ResourceExt as _};
@@ -15,9 +16,9 @@ const PAUSE: Duration = Duration::from_millis(250);
 
 /// Asks until Services work. The step's deadline ends this.
 pub(in crate::steps) async fn services_work(client: &Client, reporter: &StepReporter) {
-    let mut pause = tokio::time::interval(PAUSE);
+    let mut polling = Polling::every(PAUSE);
     loop {
-        pause.tick().await;
+        polling.turn().await;
         match kubernetes::services_late(client).await {
             None => return,
             Some(why) => reporter.waiting(format!("Services do not work yet: {why}")),

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use backon::BackoffBuilder as _;
 use bootstrap_run::event::StepReporter;
 use bootstrap_run::failure::{Failure, FailureId};
+use bootstrap_run::wait::Retry;
 
 use super::copy::CTR;
 use super::runtime::Runtime;
@@ -41,12 +41,7 @@ pub(super) async fn pull(
         Use::Here => vec!["crictl", "pull", &reference],
         Use::HandOn => [&CTR[..], &["pull", "--hosts-dir", REGISTRIES, &reference]].concat(),
     };
-    let mut waits = backon::ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(500))
-        .with_max_delay(Duration::from_secs(8))
-        .with_max_times(ATTEMPTS - 1)
-        .with_jitter()
-        .build();
+    let mut retry = Retry::of(ATTEMPTS);
     loop {
         let deadline = StepId::Images.deadline();
         let pulled = runtime.finish(context, &command, deadline).await?;
@@ -54,14 +49,14 @@ pub(super) async fn pull(
             return Ok(());
         }
         let words = words_of_crictl(&pulled.tail());
-        let wait = if is_final(&words) { None } else { waits.next() };
-        let Some(wait) = wait else {
+        let tell = |pause: Duration| {
+            reporter.waiting(format!("{}: {words}; trying again in {:.1} s", pin.image, pause.as_secs_f64()));
+        };
+        if is_final(&words) || !retry.again(None, tell).await {
             let id = if words.contains(NO_SPACE) { FailureId::DiskFull } else { FailureId::ImagePullFailed };
             let what = format!("Kubernetes node {} cannot pull {reference}", runtime.node());
             return Err(Failure::new(id, what).evidence(words).into());
-        };
-        reporter.waiting(format!("{}: {words}; trying again in {:.1} s", pin.image, wait.as_secs_f64()));
-        tokio::time::sleep(wait).await;
+        }
     }
 }
 

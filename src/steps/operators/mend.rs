@@ -12,10 +12,10 @@ use bootstrap_cluster::kubernetes::{self, Answer, Lack, Manifest, What};
 use bootstrap_cluster::verdict::pod;
 use bootstrap_run::event::StepReporter;
 use bootstrap_run::failure::{Failure, FailureId, Ours, hint};
+use bootstrap_run::wait::{Patience, Polling};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, DeleteParams, ListParams};
 use kube::{Client, ResourceExt as _};
-use tokio::time::Instant;
 
 use super::{Facts, Found, Observation, PAUSE, available, facts, observe_used, probe};
 use crate::step_id::Operator;
@@ -63,9 +63,9 @@ pub(super) async fn what_is_lacking(
     manifest: &Manifest,
     reporter: &StepReporter,
 ) -> Result<Vec<Lack>> {
-    let mut pause = tokio::time::interval(PAUSE);
+    let mut polling = Polling::every(PAUSE);
     loop {
-        pause.tick().await;
+        polling.turn().await;
         let lacks = kubernetes::lacks(client, manifest).await?;
         match lacks.iter().find(|lack| lack.what == What::Leaving) {
             None => return Ok(lacks),
@@ -131,11 +131,11 @@ pub(super) async fn serving(
     reporter: &StepReporter,
 ) -> Result<()> {
     let (facts, probe) = (facts(operator), probe(operator));
-    let began = Instant::now();
+    let (by_itself, patience) = (Patience::begin(BY_ITSELF), Patience::begin(SERVING));
     let mut started_anew = false;
-    let mut pause = tokio::time::interval(PAUSE);
+    let mut polling = Polling::every(PAUSE);
     loop {
-        pause.tick().await;
+        polling.turn().await;
         let answer = probe.ask(client).await;
         let lacks = kubernetes::bundles(client, manifest, facts.authority()).await?;
         let words = match answer {
@@ -145,11 +145,11 @@ pub(super) async fn serving(
         };
         reporter.waiting(&words);
         let will_not = facts.tells_at_start && !lacks.is_empty();
-        if !started_anew && (will_not || began.elapsed() > BY_ITSELF) {
+        if !started_anew && (will_not || by_itself.is_over()) {
             started_anew = true;
             start_anew(client, &facts, pods(client, &facts).await?, reporter).await?;
             available(client, &facts, reporter).await?;
-        } else if began.elapsed() > SERVING {
+        } else if patience.is_over() {
             let what = format!("{} was restarted, and its webhook still does not answer", operator.title());
             let namespace = facts.namespace;
             let hint = format!(
@@ -171,15 +171,15 @@ pub(super) async fn wait_for_used(
     found: &Found,
     reporter: &StepReporter,
 ) -> Result<()> {
-    let began = Instant::now();
-    let mut pause = tokio::time::interval(PAUSE);
+    let patience = Patience::begin(USED);
+    let mut polling = Polling::every(PAUSE);
     loop {
-        pause.tick().await;
+        polling.turn().await;
         let why = match observe_used(client, operator, found).await? {
             Observation::Done(_) => return Ok(()),
             other => other.detail().to_owned(),
         };
-        if began.elapsed() > USED {
+        if patience.is_over() {
             let what = format!(
                 "the {} of this cluster does not work, and was not installed by this program",
                 operator.title()

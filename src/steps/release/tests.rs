@@ -278,13 +278,14 @@ async fn an_adopted_cluster_that_is_too_small_for_three_gets_two() {
         run.recorder.until_waits(|waits| waits.iter().any(|why| why.starts_with("2 nodes and not 3"))).await;
         run.api.remove("pods", "default", "pgedge-n3-1");
     };
+    let second = async {
+        making_room.await;
+        run.until_calls("helm", 2).await;
+    };
+    let second = tokio::time::timeout(Duration::from_secs(10), second);
     tokio::select! {
         ended = apply(&run.context, &reporter) => unreachable!("{ended:?}"),
-        () = async {
-            making_room.await;
-            run.until_calls("helm", 2).await;
-        } => {}
-        () = tokio::time::sleep(Duration::from_secs(10)) => unreachable!("it waits: {:?}", run.recorder.waits()),
+        ended = second => assert!(ended.is_ok(), "it waits: {:?}", run.recorder.waits()),
     }
     assert_eq!(run.context.nodes(), 2);
     assert_eq!(run.context.fit().map(|fit| fit.nodes), Some(2));

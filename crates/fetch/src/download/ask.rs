@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use anyhow::Result;
 use bootstrap_run::failure::{self, Failure, FailureId};
+use bootstrap_run::wait::Retry;
 use reqwest::header::LOCATION;
 use reqwest::{RequestBuilder, Response, StatusCode};
 use sha2::{Digest as _, Sha256 as Hasher};
 use tokio::io::AsyncWriteExt as _;
 
-use super::attempt::{Attempt, accept_status, again, network_error, refused, waits};
+use super::attempt::{ATTEMPTS, Attempt, accept_status, again, network_error, refused};
 use super::client::{Mirror, shown};
 use super::head::Head;
 use super::roots::TrustedRoots;
@@ -180,7 +181,7 @@ impl Asker {
     async fn insist<T>(&self, address: &str, attempt: impl AsyncFn() -> Result<T, Attempt>) -> Result<T> {
         let shown = shown(address);
         let host = host(&shown);
-        let mut waits = waits();
+        let mut retry = Retry::of(ATTEMPTS);
         let mut seen = Vec::new();
         loop {
             let outcome = attempt().await;
@@ -197,14 +198,13 @@ impl Asker {
                 seen.push(why);
             }
             let is_given_up = self.away().contains(&host);
-            let Some(wait) = waits.next().filter(|_| !is_given_up) else {
+            if is_given_up || !retry.again(after, |_| {}).await {
                 if is_away {
                     self.away().insert(host);
                 }
                 let failure = Failure::new(FailureId::DownloadFailed, format!("cannot reach {shown}"));
                 return Err(failure.evidence(seen.join("\n")).into());
-            };
-            tokio::time::sleep(after.map_or(wait, |asked| asked.max(wait))).await;
+            }
         }
     }
 

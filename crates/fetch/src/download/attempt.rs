@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use backon::BackoffBuilder as _;
 use bootstrap_run::failure::{Failure, FailureId};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
 use rustls::CertificateError;
 use rustls::pki_types::UnixTime;
 
-/// Attempts at one address that bring nothing; the waits between them grow from half a second to eight.
+/// Attempts at one address that bring nothing.
 pub(super) const ATTEMPTS: usize = 6;
 
 /// The longest that a server may ask us to wait before it counts as an answer of no.
@@ -24,16 +23,6 @@ pub(super) enum Attempt {
         is_away: bool,
     },
     Final(anyhow::Error),
-}
-
-/// The pauses between attempts that bring nothing.
-pub(super) fn waits() -> impl Iterator<Item = Duration> {
-    backon::ExponentialBuilder::default()
-        .with_jitter()
-        .with_min_delay(Duration::from_millis(500))
-        .with_max_delay(Duration::from_secs(8))
-        .with_max_times(ATTEMPTS - 1)
-        .build()
 }
 
 pub(super) fn again(why: String) -> Attempt {

@@ -3,16 +3,18 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use bootstrap_run::event::StepReporter;
 use bootstrap_run::failure::{self, Failure, FailureId};
+use bootstrap_run::wait::Retry;
 use bootstrap_run::work::heavy;
 use reqwest::header::{CONTENT_RANGE, IF_RANGE, RANGE};
 use reqwest::{Response, StatusCode};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::attempt::{ATTEMPTS, Attempt, accept_status, again, network_error, waits};
+use super::attempt::{ATTEMPTS, Attempt, accept_status, again, network_error};
 use super::client::{Mirror, shown};
 use super::partial::Partial;
 use super::roots::TrustedRoots;
@@ -66,7 +68,7 @@ impl Fetcher {
             return Ok(file);
         }
         let address = self.mirror.address_of(url);
-        let mut waits = waits();
+        let mut retry = Retry::of(ATTEMPTS);
         let mut seen = Vec::new();
         let mut arrived = 0;
         loop {
@@ -83,9 +85,12 @@ impl Fetcher {
                     // A link that breaks again and again, but brings bytes each time, gets there.
                     let now = fs_err::metadata(self.store.partial(sum)).map_or(0, |found| found.len());
                     if std::mem::replace(&mut arrived, now) < now {
-                        waits = super::attempt::waits();
+                        retry.renew();
                     }
-                    let Some(wait) = waits.next() else {
+                    let tell = |pause: Duration| {
+                        reporter.waiting(format!("{why}; trying again in {:.1} s", pause.as_secs_f64()));
+                    };
+                    if !retry.again(after, tell).await {
                         self.remove_empty_partial(sum);
                         let failure =
                             Failure::new(FailureId::DownloadFailed, format!("cannot download {}", shown(&address)));
@@ -93,10 +98,7 @@ impl Fetcher {
                             .evidence(seen.join("\n"))
                             .evidence(format!("given up after {ATTEMPTS} attempts"))
                             .into());
-                    };
-                    let wait = after.map_or(wait, |asked| asked.max(wait));
-                    reporter.waiting(format!("{why}; trying again in {:.1} s", wait.as_secs_f64()));
-                    tokio::time::sleep(wait).await;
+                    }
                 }
             }
         }

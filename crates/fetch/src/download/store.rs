@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use bootstrap_run::wait::Polling;
 use bootstrap_run::work::heavy;
 use bootstrap_run::{failure, file};
 use sha2::{Digest as _, Sha256 as Hasher};
@@ -76,9 +77,9 @@ impl Store {
         fs_err::create_dir_all(parent).map_err(failure::from_io)?;
         let file = fs_err::OpenOptions::new().create(true).truncate(false).write(true).open(&path);
         let file = file.map_err(failure::from_io)?;
-        let mut pause = tokio::time::interval(LOCK_PAUSE);
+        let mut polling = Polling::every(LOCK_PAUSE);
         loop {
-            pause.tick().await;
+            polling.turn().await;
             match file.try_lock() {
                 Ok(()) => return Ok(file),
                 Err(std::fs::TryLockError::WouldBlock) => {}
