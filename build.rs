@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What is compiled in. A change of anything else does not make another program.
-const COMPILED_IN: [&str; 8] = [
+const COMPILED_IN: [&str; 9] = [
     "build.rs",
     "Cargo.toml",
     "Cargo.lock",
     "crates",
     "src",
+    "stacks",
     "tutorial",
     "killercoda",
     "vscode-extension/package.json",

@@ -15,7 +15,6 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, V
 pub(crate) use self::shared::{Common, Output, Place, Shape};
 use crate::edition::EDITION;
 use crate::lesson::{self, Lesson, LessonStep};
-use crate::step_id::StepId;
 
 /// From nothing to a proven active-active Postgres on Kubernetes
 ///
@@ -228,8 +227,12 @@ pub(crate) struct Verify {
 /// What can be looked at.
 #[derive(Debug, Clone)]
 pub(crate) enum Subject {
-    Step(StepId),
-    LessonStep { lesson: String, step: LessonStep },
+    /// By its name; which steps there are depends on the stack.
+    Step(String),
+    LessonStep {
+        lesson: String,
+        step: LessonStep,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -392,7 +395,7 @@ fn parse_lesson(text: &str) -> Result<Lesson, String> {
 }
 
 fn parse_subject(text: &str) -> Result<Subject, String> {
-    let Some((lesson, step)) = text.split_once('/') else { return parse_step(text).map(Subject::Step) };
+    let Some((lesson, step)) = text.split_once('/') else { return Ok(Subject::Step(text.to_owned())) };
     let lesson = parse_lesson(lesson)?;
     let Some(step) = lesson.step(step) else {
         let known: Vec<&str> = lesson.steps.iter().map(|step| step.id.as_str()).collect();
@@ -401,16 +404,17 @@ fn parse_subject(text: &str) -> Result<Subject, String> {
     Ok(Subject::LessonStep { lesson: lesson.id.clone(), step: step.clone() })
 }
 
-fn parse_step(text: &str) -> Result<StepId, String> {
-    match StepId::parse(text) {
-        Some(StepId::Proof) => Err("the proof changes the database: use `pgedge-bootstrap prove`".to_owned()),
-        Some(step) => Ok(step),
-        None => {
-            let known: Vec<&str> =
-                StepId::ALL.iter().filter(|step| **step != StepId::Proof).map(|step| step.as_str()).collect();
-            Err(format!("the steps are: {}", known.join(", ")))
-        }
-    }
+/// A mistake in the command line.
+pub(crate) type UsageError = clap::Error;
+
+/// `verify proof`.
+pub(crate) fn proof_is_no_look() -> UsageError {
+    wrong_value("proof", "the proof changes the database: use `pgedge-bootstrap prove`")
+}
+
+/// A mistake in the command line that is known only when the command has read a file.
+pub(crate) fn wrong_value(value: &str, why: &str) -> UsageError {
+    Cli::command().error(clap::error::ErrorKind::InvalidValue, format!("invalid value {value:?}: {why}"))
 }
 
 #[cfg(test)]

@@ -45,8 +45,8 @@ use bootstrap_screen::ui;
 use crate::cli::{self, Cli, Command, Common, Output, Shape};
 use crate::context::Context;
 use crate::options::{Options, Provider};
-use crate::pins::Pins;
 use crate::places::Places;
+use crate::stack::{Pins, Stack};
 use crate::step_id::StepId;
 use crate::steps;
 
@@ -189,7 +189,7 @@ fn context_of(
     };
     let invocation = flags::invocation(common, shape, flags::mode(adoption.is_some(), codespace), Some(&places));
     let trusted = authorities(common)?;
-    let mut context = Context::new(options, pins(common)?.0, places, platform()?, trusted)?;
+    let mut context = Context::new(options, stack(common)?.0, places, platform()?, trusted)?;
     context.invocation = invocation;
     decided(&context, shape, adoption);
     Ok(context)
@@ -219,11 +219,15 @@ fn places_of(places: Places, adoption: Option<Adoption>) -> (Places, Option<Adop
     (places, adoption)
 }
 
-/// The pins, and the text that they were read from.
-fn pins(common: &Common) -> Result<(Pins, String)> {
+/// The stack with the pins that were given, and the text that the pins were read from.
+fn stack(common: &Common) -> Result<(Stack, String)> {
+    let stack = Stack::pgedge()?.clone();
     match common.pins.as_deref() {
-        Some(file) => Pins::with_text(file),
-        None => Ok((Pins::built_in()?, Pins::BUILT_IN.to_owned())),
+        Some(file) => Pins::put_into(stack, file),
+        None => {
+            let text = stack.text().to_owned();
+            Ok((stack, text))
+        }
     }
 }
 

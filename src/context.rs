@@ -1,4 +1,4 @@
-//! What a step may use: the options of the run, the pins, the places on the disk, the tools.
+//! What a step may use: the options of the run, the stack, the places on the disk, the tools.
 
 mod kubeconfig;
 
@@ -19,9 +19,8 @@ use bootstrap_run::step::Stage;
 use tokio::sync::watch;
 
 use crate::options::{Options, Provider};
-use crate::pins::{FilePin, NodeImagePin, Pins, Tool};
 use crate::places::Places;
-use crate::step_id::Operator;
+use crate::stack::{KnownFile, NodeImagePin, OperatorName, Stack, ToolName};
 use crate::tools::docker::Docker;
 use crate::tools::helm::Helm;
 use crate::tools::kind::Kind;
@@ -30,7 +29,7 @@ use crate::tools::kind::Kind;
 #[derive(Debug)]
 pub(crate) struct Context {
     pub(crate) options: Options,
-    pub(crate) pins: Pins,
+    pub(crate) stack: Stack,
     pub(crate) places: Places,
     pub(crate) platform: Platform,
     /// What the run was given, for the commands of hints.
@@ -53,7 +52,7 @@ pub(crate) struct Context {
     /// Whether it was told which cluster that is.
     pub(crate) is_announced: AtomicBool,
     /// The types that this run has found gone and made anew, and what became of their objects, in words.
-    pub(crate) lost_types: Mutex<BTreeMap<Operator, String>>,
+    pub(crate) lost_types: Mutex<BTreeMap<OperatorName, String>>,
     /// What an adopted cluster has room for, once that is known. It may turn out to be less.
     fit: RwLock<Option<Fit>>,
     /// The release as helm's record in the cluster tells it, once that was read.
@@ -76,7 +75,7 @@ pub(crate) struct Deployed {
 impl Context {
     pub(crate) fn new(
         options: Options,
-        pins: Pins,
+        stack: Stack,
         places: Places,
         platform: Platform,
         authorities: Option<Authorities>,
@@ -86,7 +85,7 @@ impl Context {
         let fetcher = Fetcher::new(roots, mirror, Store::new(places.cache.clone()))?;
         Ok(Self {
             options,
-            pins,
+            stack,
             places,
             invocation: Invocation::default(),
             authorities,
@@ -138,8 +137,8 @@ impl Context {
         }
     }
 
-    pub(crate) fn tool_file(&self, tool: Tool) -> Result<&FilePin> {
-        self.pins.tool_file(tool, self.platform)
+    pub(crate) fn tool_file(&self, tool: ToolName) -> Result<KnownFile> {
+        self.stack.pins.tool_file(tool, self.platform)
     }
 
     pub(crate) fn is_adopted(&self) -> bool {
@@ -187,12 +186,12 @@ impl Context {
     }
 
     /// Where a tool is put.
-    pub(crate) fn tool_place(&self, tool: Tool) -> PathBuf {
+    pub(crate) fn tool_place(&self, tool: ToolName) -> PathBuf {
         self.places.bin.join(tool.as_str())
     }
 
     /// Where a tool is run from: its place, or, beside an adopted cluster, where that machine has it.
-    pub(crate) fn tool_path(&self, tool: Tool) -> PathBuf {
+    pub(crate) fn tool_path(&self, tool: ToolName) -> PathBuf {
         let place = self.tool_place(tool);
         if !self.is_adopted() || place.exists() {
             return place;
@@ -205,7 +204,7 @@ impl Context {
     }
 
     pub(crate) fn kind(&self) -> Kind {
-        Kind::new(self.tool_path(Tool::Kind))
+        Kind::new(self.tool_path(ToolName::KIND))
     }
 
     /// # Errors
@@ -214,7 +213,7 @@ impl Context {
         if !self.is_adopted() {
             self.checked_kubeconfig().await?;
         }
-        Ok(Helm::new(self.tool_path(Tool::Helm), self.places.kubeconfig.clone(), self.places.helm()))
+        Ok(Helm::new(self.tool_path(ToolName::HELM), self.places.kubeconfig.clone(), self.places.helm()))
     }
 
     /// From now on the Kubernetes nodes stay, and there are this many when all have started.
@@ -242,7 +241,7 @@ impl Context {
             return Ok(image);
         }
         let cgroup_v1 = self.docker.info().await?.cgroup_version == "1";
-        let fitting = self.pins.node_images.iter().find(|image| image.cgroup_v1 || !cgroup_v1);
+        let fitting = self.stack.pins.node_images.iter().find(|image| image.cgroup_v1 || !cgroup_v1);
         let image = fitting.context("no pinned node image runs on a host with cgroup v1")?;
         Ok(self.node_image.get_or_init(|| image.clone()))
     }

@@ -22,8 +22,8 @@ mod edition;
 mod lesson;
 mod options;
 mod owner;
-mod pins;
 mod places;
+mod stack;
 mod step_id;
 
 use std::panic::AssertUnwindSafe;
@@ -103,6 +103,12 @@ fn exit_code(ended: anyhow::Result<Verdict>, answer: Answer, run: &Invocation) -
         Ok(Verdict::Unexpected) => ExitCode::from(DEFECT),
         Ok(Verdict::Interrupted) => ExitCode::from(INTERRUPTED),
         Err(error) if error.is::<ui::ReaderWentAway>() => ExitCode::SUCCESS,
+        Err(error) if error.is::<cli::UsageError>() => {
+            if let Some(usage) = error.downcast_ref::<cli::UsageError>() {
+                let _ = usage.print();
+            }
+            ExitCode::from(2)
+        }
         Err(error) if error.is::<Interrupted>() => {
             ui::say("interrupted; the same command continues from here\n");
             let failure = Failure::new(FailureId::RunInterrupted, "the command was interrupted");

@@ -7,22 +7,23 @@ use std::fmt;
 use std::time::Duration;
 
 use bootstrap_run::step::{Stage, Step, StepName};
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::pins::Tool;
+use crate::stack::{OperatorName, Stack, ToolName};
 
 /// A positive fact about the world that can be checked and, if it is ours, applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum StepId {
     Docker,
-    Tool(Tool),
+    Tool(ToolName),
     NodeImage,
-    Manifest(Operator),
+    Manifest(OperatorName),
     Chart,
     Api,
     Cluster,
     Images,
-    Operator(Operator),
+    Operator(OperatorName),
     Room,
     Release,
     Nodes,
@@ -30,43 +31,32 @@ pub(crate) enum StepId {
     Proof,
 }
 
-/// The two operators that pgEdge needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Operator {
-    CertManager,
-    CloudnativePg,
-}
-
 impl StepId {
-    pub(crate) const ALL: [Self; 19] = [
-        Self::Docker,
-        Self::Tool(Tool::Helm),
-        Self::Tool(Tool::Kind),
-        Self::Tool(Tool::Kubectl),
-        Self::Tool(Tool::KubectlCnpg),
-        Self::NodeImage,
-        Self::Manifest(Operator::CertManager),
-        Self::Manifest(Operator::CloudnativePg),
-        Self::Chart,
-        Self::Api,
-        Self::Cluster,
-        Self::Images,
-        Self::Operator(Operator::CertManager),
-        Self::Operator(Operator::CloudnativePg),
-        Self::Room,
-        Self::Release,
-        Self::Nodes,
-        Self::Replication,
-        Self::Proof,
-    ];
+    /// Every step that there is with a stack.
+    pub(crate) fn all(stack: &Stack) -> Vec<Self> {
+        use StepId::{Api, Chart, Cluster, Docker, Images, NodeImage, Nodes, Proof, Release, Replication, Room};
+        let has_chart = stack.pins.chart.is_some();
+        let mut all = vec![Docker];
+        all.extend(stack.tools().map(Self::Tool));
+        all.push(NodeImage);
+        all.extend(stack.operator_names().map(Self::Manifest));
+        all.extend(has_chart.then_some(Chart));
+        all.extend([Api, Cluster, Images]);
+        all.extend(stack.operator_names().map(Self::Operator));
+        all.extend(stack.is_pgedge().then_some(Room));
+        all.extend(has_chart.then_some(Release));
+        if stack.is_pgedge() {
+            all.extend([Nodes, Replication, Proof]);
+        }
+        all
+    }
 
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Docker => "docker",
             Self::Tool(tool) => tool.as_str(),
             Self::NodeImage => "node-image",
-            Self::Manifest(Operator::CertManager) => "cert-manager-manifest",
-            Self::Manifest(Operator::CloudnativePg) => "cloudnative-pg-manifest",
+            Self::Manifest(operator) => operator.manifest_step(),
             Self::Chart => "chart",
             Self::Api => "kubernetes-api",
             Self::Cluster => "cluster",
@@ -80,32 +70,30 @@ impl StepId {
         }
     }
 
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|step| step.as_str() == text)
+    /// The step of this name, if there is one with this stack.
+    pub(crate) fn parse(text: &str, stack: &Stack) -> Option<Self> {
+        Self::all(stack).into_iter().find(|step| step.as_str() == text)
     }
 
     /// A sentence that is true once the step holds.
-    pub(crate) fn title(self) -> &'static str {
+    pub(crate) fn title(self, stack: &Stack) -> String {
+        let operator =
+            |name: OperatorName| stack.operators.get(&name).map_or(name.as_str(), |operator| &operator.title);
         match self {
-            Self::Docker => "docker answers",
-            Self::Tool(Tool::Helm) => "helm is installed and verified",
-            Self::Tool(Tool::Kind) => "kind is installed and verified",
-            Self::Tool(Tool::Kubectl) => "kubectl is installed and verified",
-            Self::Tool(Tool::KubectlCnpg) => "kubectl-cnpg is installed and verified",
-            Self::NodeImage => "the Kubernetes node image is here",
-            Self::Manifest(Operator::CertManager) => "the cert-manager manifest is here and verified",
-            Self::Manifest(Operator::CloudnativePg) => "the CloudNativePG manifest is here and verified",
-            Self::Chart => "the pgEdge chart is here and verified",
-            Self::Api => "the Kubernetes API answers",
-            Self::Cluster => "the Kubernetes cluster is ready",
-            Self::Images => "the images are in the cluster",
-            Self::Operator(Operator::CertManager) => "cert-manager answers",
-            Self::Operator(Operator::CloudnativePg) => "CloudNativePG answers",
-            Self::Room => "there is room for pgEdge",
-            Self::Release => "the pgEdge chart is installed",
-            Self::Nodes => "the pgEdge nodes are healthy",
-            Self::Replication => "every node replicates from every other",
-            Self::Proof => "a write on any node is read on the others",
+            Self::Docker => "docker answers".to_owned(),
+            Self::Tool(tool) => format!("{tool} is installed and verified"),
+            Self::NodeImage => "the Kubernetes node image is here".to_owned(),
+            Self::Manifest(name) => format!("the {} manifest is here and verified", operator(name)),
+            Self::Chart => format!("the {} chart is here and verified", stack.title),
+            Self::Api => "the Kubernetes API answers".to_owned(),
+            Self::Cluster => "the Kubernetes cluster is ready".to_owned(),
+            Self::Images => "the images are in the cluster".to_owned(),
+            Self::Operator(name) => format!("{} answers", operator(name)),
+            Self::Room => "there is room for pgEdge".to_owned(),
+            Self::Release => format!("the {} chart is installed", stack.title),
+            Self::Nodes => "the pgEdge nodes are healthy".to_owned(),
+            Self::Replication => "every node replicates from every other".to_owned(),
+            Self::Proof => "a write on any node is read on the others".to_owned(),
         }
     }
 
@@ -153,26 +141,34 @@ impl Serialize for StepId {
     }
 }
 
+/// A step of the default stack: the lessons are about that one.
 impl<'de> Deserialize<'de> for StepId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| serde::de::Error::custom(format!("there is no step {text:?}")))
+        let stack = Stack::pgedge().map_err(D::Error::custom)?;
+        Self::parse(&text, stack).ok_or_else(|| D::Error::custom(format!("there is no step {text:?}")))
     }
 }
 
-impl Operator {
-    /// As its makers write it.
-    pub(crate) fn title(self) -> &'static str {
-        match self {
-            Self::CertManager => "cert-manager",
-            Self::CloudnativePg => "CloudNativePG",
-        }
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+    use crate::stack::FIXED_STEPS;
+
+    #[test]
+    fn no_tool_or_operator_can_be_called_like_a_step() {
+        let all = StepId::all(Stack::pgedge().unwrap());
+        let is_fixed = |step: &StepId| !matches!(step, StepId::Tool(_) | StepId::Manifest(_) | StepId::Operator(_));
+        let fixed: Vec<&str> = all.iter().copied().filter(is_fixed).map(StepId::as_str).collect();
+        assert_eq!(fixed, FIXED_STEPS);
     }
 
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::CertManager => "cert-manager",
-            Self::CloudnativePg => "cloudnative-pg",
+    #[test]
+    fn every_step_is_known_by_its_name() {
+        let stack = Stack::pgedge().unwrap();
+        for step in StepId::all(stack) {
+            assert_eq!(StepId::parse(step.as_str(), stack), Some(step));
         }
     }
 }

@@ -1,7 +1,8 @@
 //! What upstream says of all that is pinned: whether it still has it, and with which sum.
 //!
-//! `published` knows where each upstream says its sums and its newest versions, `sums` reads lists of checksums,
-//! `file` and `image` compare, `signature` asks gpg and cosign, and `rewrite` puts new values into a file of pins.
+//! The stack says where each upstream publishes its sums and its newest versions, which `published` fills in for a pin; `sums` reads
+//! lists of checksums, `file` and `image` compare, `signature` asks gpg and cosign, and `rewrite` puts new values into a stack or a
+//! file of pins.
 
 mod file;
 mod image;
@@ -11,7 +12,6 @@ mod rewrite;
 mod signature;
 mod sums;
 
-use anyhow::Result;
 use bootstrap_fetch::download::{Asker, Puller, Registry};
 use bootstrap_fetch::image::ImageName;
 use bootstrap_fetch::sum::{Digest, Sha256};
@@ -22,7 +22,7 @@ use serde::Serialize;
 pub(crate) use self::newest::{Newest, Release};
 pub(crate) use self::rewrite::rewritten;
 pub(crate) use self::signature::Signature;
-use crate::pins::{ImageRole, Pins, Tool};
+use crate::stack::Stack;
 
 /// Questions at the same time.
 const PARALLEL: usize = 4;
@@ -49,7 +49,7 @@ struct Subject {
 
 #[derive(Debug, Clone)]
 enum Pinned {
-    File { url: String, sum: Sha256, publication: published::Publication },
+    File { url: String, sum: Option<Sha256>, publication: published::Publication },
     Image { name: ImageName, digest: Option<Digest>, puller: Puller, signer: published::ImageSigner },
 }
 
@@ -72,7 +72,7 @@ pub(crate) struct Finding {
 pub(crate) enum Verdict {
     /// Upstream has it, and says the sum that is pinned.
     Same,
-    /// No sum is pinned, and upstream says one.
+    /// No sum or digest is pinned, and upstream says one.
     Unpinned,
     /// Upstream says another sum for the same name.
     Changed,
@@ -108,15 +108,14 @@ impl Finding {
 
 impl Upstream {
     /// Every pin with what upstream says of it, in the order of the file.
-    pub(crate) fn findings(&self, pins: &Pins) -> Result<impl Stream<Item = Finding>> {
-        let subjects = subjects(pins)?;
-        Ok(stream::iter(subjects).map(|subject| self.finding(subject)).buffered(PARALLEL))
+    pub(crate) fn findings(&self, stack: &Stack) -> impl Stream<Item = Finding> {
+        stream::iter(subjects(stack)).map(|subject| self.finding(subject)).buffered(PARALLEL)
     }
 
     /// The newest version of everything that has one of its own, as upstream says.
-    pub(crate) async fn newest(&self, pins: &Pins) -> Result<Vec<Newest>> {
-        let releases = published::releases(pins)?;
-        Ok(stream::iter(releases).map(|release| newest::of(&self.asker, release)).buffered(PARALLEL).collect().await)
+    pub(crate) async fn newest(&self, stack: &Stack) -> Vec<Newest> {
+        let releases = published::releases(stack);
+        stream::iter(releases).map(|release| newest::of(&self.asker, release)).buffered(PARALLEL).collect().await
     }
 
     async fn finding(&self, subject: Subject) -> Finding {
@@ -132,8 +131,8 @@ impl Upstream {
         };
         let compared = match subject.pinned {
             Pinned::File { url, sum, publication } => {
-                finding.pinned = Some(sum.to_string());
-                file::compare(self, &url, &sum, &publication, &mut finding).await
+                finding.pinned = sum.as_ref().map(ToString::to_string);
+                file::compare(self, &url, sum.as_ref(), &publication, &mut finding).await
             }
             Pinned::Image { name, digest, puller, signer } => {
                 finding.pinned = digest.as_ref().map(ToString::to_string);
@@ -159,21 +158,18 @@ fn words_of(error: &anyhow::Error) -> Vec<String> {
     }
 }
 
-fn subjects(pins: &Pins) -> Result<Vec<Subject>> {
+/// Everything that is pinned, in the order of the file.
+fn subjects(stack: &Stack) -> Vec<Subject> {
+    let (pins, upstream) = (&stack.pins, &stack.upstream);
     let mut subjects = Vec::new();
-    for tool in Tool::ALL {
-        let pin = pins.tool(tool)?;
+    for (tool, pin) in &pins.tools {
         for (platform, file) in &pin.platforms {
-            let escaped = platform.as_str().replace('/', "~1");
+            let publication = published::file(upstream.tools.get(tool), &pin.version, &file.url);
             subjects.push(Subject {
-                what: format!("{} {platform}", tool.as_str()),
+                what: format!("{tool} {platform}"),
                 version: pin.version.clone(),
-                pointer: format!("/tools/{}/platforms/{escaped}/sha256", tool.as_str()),
-                pinned: Pinned::File {
-                    url: file.url.clone(),
-                    sum: file.sha256.clone(),
-                    publication: published::tool(tool, &pin.version, &file.url),
-                },
+                pointer: format!("/tools/{tool}/platforms/{}/sha256", platform.as_str().replace('/', "~1")),
+                pinned: Pinned::File { url: file.url.clone(), sum: file.sha256.clone(), publication },
             });
         }
     }
@@ -184,17 +180,14 @@ fn subjects(pins: &Pins) -> Result<Vec<Subject>> {
             pointer: format!("/node_images/{number}/digest"),
             pinned: Pinned::Image {
                 name: pin.image.clone(),
-                digest: Some(pin.digest.clone()),
+                digest: pin.digest.clone(),
                 puller: Puller::Docker,
-                signer: published::NODE_IMAGE,
+                signer: published::node_image(),
             },
         });
     }
-    let manifests = [
-        ("cert-manager", &pins.manifests.cert_manager, published::cert_manager_manifest()),
-        ("cloudnative-pg", &pins.manifests.cloudnative_pg, published::cloudnative_pg_manifest(pins)),
-    ];
-    for (name, pin, publication) in manifests {
+    for (name, pin) in &pins.manifests {
+        let publication = published::file(upstream.manifests.get(name), &pin.version, &pin.url);
         subjects.push(Subject {
             what: format!("{name} manifest"),
             version: pin.version.clone(),
@@ -202,33 +195,31 @@ fn subjects(pins: &Pins) -> Result<Vec<Subject>> {
             pinned: Pinned::File { url: pin.url.clone(), sum: pin.sha256.clone(), publication },
         });
     }
-    for (number, file) in pins.chart.files.iter().enumerate() {
-        subjects.push(Subject {
-            what: format!("chart {}/{}", pins.chart.name, file.path),
-            version: pins.chart.version.clone(),
-            pointer: format!("/chart/files/{number}/sha256"),
-            pinned: Pinned::File {
-                url: file.url.clone(),
-                sum: file.sha256.clone(),
-                publication: published::chart_file(),
-            },
-        });
+    if let Some(chart) = &pins.chart {
+        for (number, file) in chart.files.iter().enumerate() {
+            let publication = published::file(Some(&upstream.chart), &chart.version, &file.url);
+            subjects.push(Subject {
+                what: format!("chart {}/{}", chart.name, file.path),
+                version: chart.version.clone(),
+                pointer: format!("/chart/files/{number}/sha256"),
+                pinned: Pinned::File { url: file.url.clone(), sum: file.sha256.clone(), publication },
+            });
+        }
     }
-    for role in ImageRole::ALL {
-        let pin = pins.image(role)?;
+    for (role, pin) in &pins.images {
         subjects.push(Subject {
-            what: format!("image {}", role.as_str()),
+            what: format!("image {role}"),
             version: pin.image.to_string(),
-            pointer: format!("/images/{}/digest", role.as_str()),
+            pointer: format!("/images/{role}/digest"),
             pinned: Pinned::Image {
                 name: pin.image.clone(),
                 digest: pin.digest.clone(),
                 puller: Puller::Containerd,
-                signer: published::image(role),
+                signer: published::image(upstream.images.get(role)),
             },
         });
     }
-    Ok(subjects)
+    subjects
 }
 
 #[cfg(test)]
@@ -252,13 +243,14 @@ mod tests {
                 _ => {}
             }
         }
-        let document: Value = serde_json::from_str(Pins::BUILT_IN).unwrap();
+        let mut document: Value = serde_saphyr::from_str(Stack::PGEDGE).unwrap();
+        document.as_object_mut().unwrap().retain(|section, _| section != "upstream");
         let mut wanted = Vec::new();
         walk(&document, "", &mut wanted);
         let mut asked: Vec<String> = Vec::new();
-        for subject in subjects(&Pins::built_in().unwrap()).unwrap() {
+        for subject in subjects(Stack::pgedge().unwrap()) {
             let pinned = match &subject.pinned {
-                Pinned::File { sum, .. } => Some(sum.to_string()),
+                Pinned::File { sum, .. } => sum.as_ref().map(ToString::to_string),
                 Pinned::Image { digest, .. } => digest.as_ref().map(ToString::to_string),
             };
             assert_eq!(document.pointer(&subject.pointer).unwrap().as_str(), pinned.as_deref(), "{}", subject.pointer);

@@ -13,7 +13,7 @@ use serde_json::json;
 use super::Verdict;
 use crate::cli::{Down, Output};
 use crate::context::Context;
-use crate::pins::Tool;
+use crate::stack::ToolName;
 use crate::steps::{self, Scope};
 
 pub(super) async fn run(arguments: &Down) -> Result<Verdict> {
@@ -32,7 +32,7 @@ pub(super) async fn run(arguments: &Down) -> Result<Verdict> {
     let mut removed = remains.words.clone();
     let mut tools = Vec::new();
     if arguments.purge {
-        for tool in Tool::ALL {
+        for tool in context.stack.tools() {
             if steps::may_replace_tool(&context, tool)? {
                 let files = [context.tool_place(tool), steps::mark_of_tool(&context, tool)];
                 tools.extend(files.into_iter().filter(|path| path.exists()));
@@ -133,7 +133,7 @@ fn refuse_beside_other_runs(context: &Context) -> Result<()> {
 }
 
 /// What a killed run has left of a program that it was unpacking.
-fn parts_of(bin: &Path, tool: Tool) -> Vec<PathBuf> {
+fn parts_of(bin: &Path, tool: ToolName) -> Vec<PathBuf> {
     let is_part = |path: &PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         name.starts_with(&format!(".{}.", tool.as_str())) && name.ends_with(".part")

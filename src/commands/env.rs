@@ -18,9 +18,10 @@ pub(super) async fn run(arguments: &Env) -> Result<Verdict> {
     lead_home(&context, common.quiet).await?;
     super::locate(&context).await?;
     let places = &context.places;
-    let chart = steps::chart_folder(&context.pins.chart, places);
+    let chart = context.stack.pins.chart.as_ref().map(|chart| steps::chart_folder(chart, places)).transpose()?;
+    let chart = chart.map(|folder| folder.display().to_string());
     let kubeconfig = namespaced::kubeconfig(&context)?.to_string_lossy().into_owned();
-    let [bin, chart] = [&places.bin, &chart].map(|path| path.display().to_string());
+    let bin = places.bin.display().to_string();
     match common.output {
         Output::Json => {
             let document = serde_json::json!({
@@ -30,7 +31,8 @@ pub(super) async fn run(arguments: &Env) -> Result<Verdict> {
             ui::print(&format!("{document}\n"))?;
         }
         Output::Text => {
-            let lines = format!("export KUBECONFIG={}\nexport PGEDGE_CHART={}\n", quoted(&kubeconfig), quoted(&chart));
+            let chart = chart.map(|chart| format!("export PGEDGE_CHART={}\n", quoted(&chart))).unwrap_or_default();
+            let lines = format!("export KUBECONFIG={}\n{chart}", quoted(&kubeconfig));
             ui::print(&format!("{lines}export PATH={}:\"$PATH\"\n", quoted(&bin)))?;
         }
     }

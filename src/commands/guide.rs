@@ -178,7 +178,7 @@ impl Playing<'_> {
             .args(["-c", command])
             .env("PATH", path)
             .env("KUBECONFIG", namespaced::kubeconfig(self.context)?)
-            .env("PGEDGE_CHART", steps::chart_folder(&self.context.pins.chart, places))
+            .env("PGEDGE_CHART", steps::chart_folder(self.context.stack.pins.chart()?, places)?)
             // The lesson's own calls of this program are about the same, also before there is a release.
             .env("PGEDGE_BOOTSTRAP_NAME", self.context.options.name.as_str())
             .env("PGEDGE_BOOTSTRAP_NODES", self.context.nodes().to_string())

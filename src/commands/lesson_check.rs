@@ -31,13 +31,13 @@ pub(super) async fn check(context: &Context, step: &LessonStep) -> Result<Vec<Ch
     let looks = step
         .checks
         .iter()
-        .map(|check| async move { Ok(Checked { fact: fact(check), finding: look(context, check).await? }) });
+        .map(|check| async move { Ok(Checked { fact: fact(context, check), finding: look(context, check).await? }) });
     futures::future::try_join_all(looks).await
 }
 
-fn fact(check: &Check) -> String {
+fn fact(context: &Context, check: &Check) -> String {
     match check {
-        Check::Holds(step) => step.title().to_owned(),
+        Check::Holds(step) => step.title(&context.stack),
         Check::File(name) => format!("{name} is here"),
         Check::Query(query) => format!("every node answers `{}` as it should", query.sql),
     }

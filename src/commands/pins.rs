@@ -23,18 +23,18 @@ pub(super) async fn check(arguments: &Check) -> Result<Verdict> {
     if let Some(path) = arguments.write.as_deref() {
         refuse_as_place(path)?;
     }
-    let (pins, text) = super::pins(common)?;
+    let (stack, text) = super::stack(common)?;
     let upstream = upstream_of(common, arguments.download)?;
     let is_text = common.output == Output::Text;
     let mut findings = Vec::new();
-    let mut stream = std::pin::pin!(upstream.findings(&pins)?);
+    let mut stream = std::pin::pin!(upstream.findings(&stack));
     while let Some(finding) = stream.next().await {
         if is_text && !(common.quiet && finding.is_good()) {
             ui::print_lines(&in_words(&finding))?;
         }
         findings.push(finding);
     }
-    let newest = upstream.newest(&pins).await?;
+    let newest = upstream.newest(&stack).await;
     let good = findings.iter().all(Finding::is_good);
     let written = match arguments.write.as_deref() {
         Some(path) => write(path, &text, &findings)?,

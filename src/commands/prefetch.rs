@@ -15,7 +15,7 @@ pub(super) async fn run(arguments: &Prefetch, stop: &Stop) -> Result<Verdict> {
     let context = super::context_of(common, None, super::places(common)?, arguments.codespace)?;
     let context = Arc::new(context);
     let reporter = super::recorded(&context, common, "prefetch", false, None);
-    let plan = plan::prefetch();
+    let plan = plan::prefetch(&context.stack);
     let plan = if context.options.docker_comes { plan } else { plan::behind_docker(plan) };
     Ok(Run { context: &context, plan, deadline: None, reporter, stop }.verdict().await)
 }

@@ -27,7 +27,7 @@ pub(super) async fn run(arguments: &Prove, stop: &Stop) -> Result<Verdict> {
     };
     // With JSON the one object that is printed is the matrix, and a failure goes where failures go.
     let reporter = if common.output == Output::Json { ui::silent() } else { super::reporter(common) };
-    let run = Run { context: &context, plan: plan::proof(), deadline: None, reporter, stop };
+    let run = Run { context: &context, plan: plan::proof(&context.stack), deadline: None, reporter, stop };
     match common.output {
         Output::Json => {
             let outcome = run.outcome().await;

@@ -5,6 +5,7 @@ use bootstrap_cluster::verdict::Verdict as Health;
 use bootstrap_run::failure::{Failure, FailureId, Invocation, Report, first_cause};
 use bootstrap_run::run_state::RunState;
 use bootstrap_screen::ui;
+use indexmap::IndexMap;
 use serde_json::{Value, json};
 
 use super::Verdict;
@@ -14,7 +15,8 @@ use crate::cli::{Output, Status};
 use crate::context::Context;
 use crate::options::Options;
 use crate::replication::{Mesh, Subscription, in_megabytes};
-use crate::step_id::{Operator, StepId};
+use crate::stack::OperatorName;
+use crate::step_id::StepId;
 use crate::steps::{self, NodeHealth};
 
 pub(super) async fn run(arguments: &Status) -> Result<Verdict> {
@@ -31,7 +33,7 @@ pub(super) async fn run(arguments: &Status) -> Result<Verdict> {
                 "name": context.options.name.as_str(),
                 "kubeconfig": context.places.kubeconfig.display().to_string(),
                 "cluster": seen.cluster,
-                "operators": {"cert-manager": seen.cert_manager, "cloudnative-pg": seen.cloudnative_pg},
+                "operators": seen.operators,
                 "nodes": seen.nodes().iter().map(|node| node_json(&context, node)).collect::<Vec<_>>(),
                 "subscriptions": seen.subscriptions(),
                 "discarded": seen.mesh.as_ref().map(|mesh| &mesh.discarded[..]).unwrap_or_default(),
@@ -52,8 +54,7 @@ pub(super) async fn run(arguments: &Status) -> Result<Verdict> {
 /// What could be seen, and of the rest why not: what cannot be asked is not missing.
 struct Seen {
     cluster: Finding,
-    cert_manager: Finding,
-    cloudnative_pg: Finding,
+    operators: IndexMap<OperatorName, Finding>,
     nodes: Result<Vec<NodeHealth>, Finding>,
     mesh: Result<Mesh, Finding>,
     /// What keeps the nodes from replicating, is never sent or was thrown away.
@@ -62,10 +63,13 @@ struct Seen {
 
 impl Seen {
     async fn look(context: &Context) -> Result<Self> {
-        let (cluster, cert_manager, cloudnative_pg, nodes, mesh) = tokio::try_join!(
+        let operators = context.stack.operator_names().map(async |name| {
+            let finding = Finding::of(context, StepId::Operator(name)).await?;
+            Ok::<_, anyhow::Error>((name, finding))
+        });
+        let (cluster, operators, nodes, mesh) = tokio::try_join!(
             Finding::of(context, StepId::Cluster),
-            Finding::of(context, StepId::Operator(Operator::CertManager)),
-            Finding::of(context, StepId::Operator(Operator::CloudnativePg)),
+            futures::future::try_join_all(operators),
             asked(steps::node_health(context), &context.invocation),
             asked(steps::replication_mesh(context), &context.invocation),
         )?;
@@ -84,7 +88,7 @@ impl Seen {
             (None, Ok((mesh, failure))) => (Ok(mesh), failure),
             (None, Err(why)) => (Err(why), None),
         };
-        Ok(Self { cluster, cert_manager, cloudnative_pg, nodes, mesh, replication })
+        Ok(Self { cluster, operators: operators.into_iter().collect(), nodes, mesh, replication })
     }
 
     fn nodes(&self) -> &[NodeHealth] {
@@ -101,8 +105,7 @@ impl Seen {
 
     fn is_good(&self, context: &Context) -> bool {
         self.cluster.holds()
-            && self.cert_manager.holds()
-            && self.cloudnative_pg.holds()
+            && self.operators.values().all(Finding::holds)
             && !self.nodes().is_empty()
             && self.nodes().iter().all(|node| matches!(node.verdict, Health::Ready(_)))
             && self.replicating() == context.ordered_pairs()
@@ -120,7 +123,7 @@ impl Seen {
             let what = format!("there is no cluster {:?}", context.options.name.as_str());
             return Some(Report::of_failure(&Failure::new(FailureId::ClusterMissing, what), &context.invocation));
         }
-        let findings = [&self.cluster, &self.cert_manager, &self.cloudnative_pg].into_iter();
+        let findings = std::iter::once(&self.cluster).chain(self.operators.values());
         let findings = findings.chain(self.nodes.as_ref().err()).filter_map(Finding::failure).cloned();
         let broken = self.nodes().iter().filter_map(|node| match &node.verdict {
             Health::Broken(found) => Some(found),
@@ -138,8 +141,10 @@ impl Seen {
         let failure = self.failure(context);
         let failure = failure.as_ref();
         let mut text = line("cluster", &in_words(&self.cluster, None));
-        text.push_str(&line("cert-manager", &in_words(&self.cert_manager, failure)));
-        text.push_str(&line("CloudNativePG", &in_words(&self.cloudnative_pg, failure)));
+        for (name, finding) in &self.operators {
+            let title = context.stack.operators.get(name).map_or(name.as_str(), |operator| &operator.title);
+            text.push_str(&line(title, &in_words(finding, failure)));
+        }
         if let Err(why) = &self.nodes {
             text.push_str(&line("nodes", &in_words(why, failure)));
         }

@@ -1,4 +1,4 @@
-//! `tools`: the four verified tools, and nothing else.
+//! `tools`: the verified tools, and nothing else.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ pub(super) async fn run(arguments: &Tools, stop: &Stop) -> Result<Verdict> {
         context.places.remember_bin()?;
     }
     let reporter = super::recorded(&context, common, "tools", false, page);
-    let run = Run { context: &context, plan: plan::tools(), deadline: None, reporter, stop };
+    let run = Run { context: &context, plan: plan::tools(&context.stack), deadline: None, reporter, stop };
     let verdict = run.verdict().await;
     if verdict == Verdict::Good && common.output == Output::Text {
         ui::print(&format!("{}\n", context.places.bin.display()))?;

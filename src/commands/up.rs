@@ -30,7 +30,6 @@ pub(super) async fn run(arguments: &Up, stop: &Stop) -> Result<Verdict> {
     // Who is given a machine with a lesson deploys pgEdge by hand.
     let is_lesson = arguments.codespace || provider == Provider::Adopted;
     let until = arguments.until.unwrap_or(if is_lesson { Stage::Operators } else { Stage::Prove });
-    let plan = plan::until(provider, until);
     let mut places = (places, adoption.clone());
     // A look leaves nothing: our kubeconfig is gone with it.
     let passing = match arguments.dry_run && adoption.is_some() {
@@ -41,6 +40,7 @@ pub(super) async fn run(arguments: &Up, stop: &Stop) -> Result<Verdict> {
         places.0.kubeconfig = folder.path().join("kubeconfig");
     }
     let context = Arc::new(super::context_of(common, Some(&arguments.shape), places, arguments.codespace)?);
+    let plan = plan::until(&context.stack, provider, until);
     if arguments.dry_run {
         let look = async {
             let adopted = match &adoption {

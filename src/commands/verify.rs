@@ -10,19 +10,22 @@ use serde_json::json;
 use super::finding::Finding;
 use super::survey::survey;
 use super::{Verdict, lesson_check};
-use crate::cli::{Output, Subject, Verify};
+use crate::cli::{self, Output, Subject, Verify};
 use crate::context::Context;
+use crate::lesson::LessonStep;
 use crate::plan;
+use crate::stack::Stack;
 use crate::step_id::StepId;
 
 pub(super) async fn run(arguments: &Verify) -> Result<Verdict> {
     let context = super::located_context(&arguments.common, Some(&arguments.shape)).await?;
     let rows: Vec<Row> = if arguments.subjects.is_empty() {
-        let found = survey(&context, &plan::until(context.options.provider, Stage::Deploy)).await?;
-        found.into_iter().map(|(step, finding)| Row::of_step(step, finding)).collect()
+        let found = survey(&context, &plan::until(&context.stack, context.options.provider, Stage::Deploy)).await?;
+        found.into_iter().map(|(step, finding)| Row::of_step(&context.stack, step, finding)).collect()
     } else {
         // What is named is answered by itself, whatever it stands on.
-        let looks = arguments.subjects.iter().cloned().map(|subject| look(&context, subject));
+        let wanted = arguments.subjects.iter().map(|subject| wanted(subject, &context.stack));
+        let looks = wanted.collect::<Result<Vec<_>>>()?.into_iter().map(|subject| look(&context, subject));
         futures::future::try_join_all(looks).await?
     };
     let good = rows.iter().all(|row| row.finding.holds());
@@ -35,6 +38,32 @@ pub(super) async fn run(arguments: &Verify) -> Result<Verdict> {
         Output::Text => ui::print(&in_lines(&rows))?,
     }
     Ok(if good { Verdict::Good } else { Verdict::Bad })
+}
+
+/// What is looked at.
+enum Wanted {
+    Step(StepId),
+    LessonStep { lesson: String, step: LessonStep },
+}
+
+/// # Errors
+/// A usage error: the stack has no step of this name.
+fn wanted(subject: &Subject, stack: &Stack) -> Result<Wanted> {
+    let name = match subject {
+        Subject::LessonStep { lesson, step } => {
+            return Ok(Wanted::LessonStep { lesson: lesson.clone(), step: step.clone() });
+        }
+        Subject::Step(name) => name,
+    };
+    match StepId::parse(name, stack) {
+        Some(StepId::Proof) => Err(cli::proof_is_no_look().into()),
+        Some(step) => Ok(Wanted::Step(step)),
+        None => {
+            let known = StepId::all(stack).into_iter().filter(|step| *step != StepId::Proof);
+            let known: Vec<&str> = known.map(StepId::as_str).collect();
+            Err(cli::wrong_value(name, &format!("the steps are: {}", known.join(", "))).into())
+        }
+    }
 }
 
 /// The columns of the longest state, and one more: `missing`, `waiting` or `blocked`.
@@ -55,10 +84,10 @@ struct Row {
     finding: Finding,
 }
 
-async fn look(context: &Context, subject: Subject) -> Result<Row> {
+async fn look(context: &Context, subject: Wanted) -> Result<Row> {
     match subject {
-        Subject::Step(step) => Ok(Row::of_step(step, Finding::of(context, step).await?)),
-        Subject::LessonStep { lesson, step } => {
+        Wanted::Step(step) => Ok(Row::of_step(&context.stack, step, Finding::of(context, step).await?)),
+        Wanted::LessonStep { lesson, step } => {
             let mut checked = lesson_check::check(context, &step).await?;
             // What does not hold is what a person must know; where all holds, the last check says most.
             let index = checked.iter().position(|checked| !checked.finding.holds()).unwrap_or(checked.len() - 1);
@@ -69,8 +98,8 @@ async fn look(context: &Context, subject: Subject) -> Result<Row> {
 }
 
 impl Row {
-    fn of_step(step: StepId, finding: Finding) -> Self {
-        let (id, title) = (step.as_str().to_owned(), step.title().to_owned());
+    fn of_step(stack: &Stack, step: StepId, finding: Finding) -> Self {
+        let (id, title) = (step.as_str().to_owned(), step.title(stack));
         Self { id, title, stage: Some(step.stage()), finding }
     }
 
@@ -93,11 +122,12 @@ mod tests {
     fn the_details_of_every_step_begin_in_one_column() {
         let row = |step: StepId| {
             let finding = Finding::from_look(Ok(Observation::Done("@".to_owned())), &Invocation::default()).unwrap();
-            Row::of_step(step, finding)
+            Row::of_step(Stack::pgedge().unwrap(), step, finding)
         };
-        let rows: Vec<Row> = StepId::ALL.into_iter().map(row).collect();
+        let steps = StepId::all(Stack::pgedge().unwrap());
+        let rows: Vec<Row> = steps.iter().copied().map(row).collect();
         let columns: Vec<usize> = in_lines(&rows).lines().map(|line| line.find('@').unwrap()).collect();
-        assert_eq!(columns.len(), StepId::ALL.len());
+        assert_eq!(columns.len(), steps.len());
         assert!(columns.iter().all(|column| *column == columns[0]), "{}", in_lines(&rows));
     }
 }

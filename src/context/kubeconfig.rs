@@ -15,7 +15,7 @@ use bootstrap_run::{file, given};
 
 use super::Context;
 use crate::owner::Owner;
-use crate::pins::Tool;
+use crate::stack::ToolName;
 use crate::tools::kind::Kind;
 
 impl Context {
@@ -133,7 +133,7 @@ impl Context {
 
     /// kind, if the file in its place is the one that is pinned: another one is never run.
     async fn verified_kind(&self) -> Result<Kind> {
-        let (path, wanted) = (self.tool_path(Tool::Kind), self.tool_file(Tool::Kind)?.sha256.clone());
+        let (path, wanted) = (self.tool_path(ToolName::KIND), self.tool_file(ToolName::KIND)?.sha256);
         let found = heavy(move || sum_of_file(&path)).await?;
         let lack = match found {
             Some(found) if found == wanted => return Ok(self.kind()),

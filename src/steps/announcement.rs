@@ -13,7 +13,7 @@ use kube::Client;
 use super::permissions::{self, Allowed};
 use super::{operators, release};
 use crate::context::Context;
-use crate::step_id::Operator;
+use crate::stack::OperatorName;
 
 /// To be called once the cluster has answered. Tells once, in a run, which cluster it is; then refuses one in which the run would
 /// be refused, and one whose operators cannot be used.
@@ -70,26 +70,26 @@ pub(crate) async fn announcement(context: &Context, until: Stage, site: &Site, v
 
 async fn creates(context: &Context, until: Stage, client: Option<&Client>) -> Vec<Creation> {
     let mut creates = Vec::new();
-    let pins = &context.pins;
-    let manifests = [
-        (Operator::CertManager, &pins.manifests.cert_manager.version),
-        (Operator::CloudnativePg, &pins.manifests.cloudnative_pg.version),
-    ];
-    for (operator, version) in manifests {
-        if until >= Stage::Operators && is_to_be_made(context, client, operator).await {
-            let (what, namespace) = (operator.title().to_owned(), operators::namespace(operator).to_owned());
-            creates.push(Creation { what, version: version.clone(), namespace });
+    let stack = &context.stack;
+    for (name, operator) in &stack.operators {
+        if until >= Stage::Operators && is_to_be_made(context, client, *name).await {
+            let (what, namespace) = (operator.title.clone(), operator.namespace.clone());
+            let version = stack.pins.manifests.get(name).map(|pin| pin.version.clone()).unwrap_or_default();
+            creates.push(Creation { what, version, namespace });
         }
     }
-    if until >= Stage::Deploy && context.deployed().is_none() {
-        let (version, namespace) = (pins.chart.version.clone(), context.namespace());
-        creates.push(Creation { what: "pgEdge".to_owned(), version, namespace });
+    if let Some(chart) = &stack.pins.chart
+        && until >= Stage::Deploy
+        && context.deployed().is_none()
+    {
+        let (what, version) = (stack.title.clone(), chart.version.clone());
+        creates.push(Creation { what, version, namespace: context.namespace() });
     }
     creates
 }
 
 /// What cannot be looked at is told as it is planned.
-async fn is_to_be_made(context: &Context, client: Option<&Client>, operator: Operator) -> bool {
+async fn is_to_be_made(context: &Context, client: Option<&Client>, operator: OperatorName) -> bool {
     let Some(client) = client else { return true };
     match operators::is_to_be_made(context, client, operator).await {
         Ok(is_to_be_made) => is_to_be_made,

@@ -12,30 +12,37 @@ use bootstrap_run::{failure, file};
 use sha2::{Digest as _, Sha256 as Hasher};
 
 use crate::context::Context;
-use crate::pins::ChartPin;
 use crate::places::Places;
+use crate::stack::ChartPin;
 
 /// One sum for the whole chart: of the lines `<sum>  <path>`, as `sha256sum` would print them.
-pub(super) fn sum(chart: &ChartPin) -> Sha256 {
+///
+/// # Errors
+/// [`FailureId::PinUnknown`](failure::FailureId::PinUnknown).
+pub(super) fn sum(chart: &ChartPin) -> Result<Sha256> {
     let mut hasher = Hasher::new();
     for file in &chart.files {
-        hasher.update(format!("{}  {}\n", file.sha256, file.path));
+        hasher.update(format!("{}  {}\n", file.sum()?, file.path));
     }
-    Sha256::from_bytes(&hasher.finalize())
+    Ok(Sha256::from_bytes(&hasher.finalize()))
 }
 
 /// The folder is named by the chart's sum, so that two editions never mix.
-pub(crate) fn folder(chart: &ChartPin, places: &Places) -> PathBuf {
-    places.cache.join("charts").join(sum(chart).as_str()).join(&chart.name)
+///
+/// # Errors
+/// Those of [`sum`].
+pub(crate) fn folder(chart: &ChartPin, places: &Places) -> Result<PathBuf> {
+    Ok(places.cache.join("charts").join(sum(chart)?.as_str()).join(&chart.name))
 }
 
 pub(super) async fn observe(context: &Context) -> Result<Observation> {
-    let (chart, folder) = (context.pins.chart.clone(), folder(&context.pins.chart, &context.places));
+    let chart = context.stack.pins.chart()?.clone();
+    let folder = folder(&chart, &context.places)?;
     let look = heavy(move || {
         for file in &chart.files {
             match sum_of_file(&folder.join(&file.path))? {
                 None => return Ok(Observation::Missing(format!("{} is not here yet", file.path))),
-                Some(found) if found != file.sha256 => {
+                Some(found) if Some(&found) != file.sha256.as_ref() => {
                     return Ok(Observation::Wrong(format!("{} was changed", file.path)));
                 }
                 Some(_) => {}
@@ -47,11 +54,11 @@ pub(super) async fn observe(context: &Context) -> Result<Observation> {
 }
 
 pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<()> {
-    let files = &context.pins.chart.files;
-    let fetches = files.iter().map(|file| context.fetcher.fetch(&file.url, &file.sha256, reporter));
+    let chart = context.stack.pins.chart()?;
+    let fetches = chart.files.iter().map(async |file| context.fetcher.fetch(&file.url, file.sum()?, reporter).await);
     let sources = futures::future::try_join_all(fetches).await?;
-    let folder = folder(&context.pins.chart, &context.places);
-    for (pin, source) in files.iter().zip(sources) {
+    let folder = folder(chart, &context.places)?;
+    for (pin, source) in chart.files.iter().zip(sources) {
         let bytes = fs_err::read(source).map_err(failure::from_io)?;
         file::replace(&folder.join(&pin.path), &bytes, file::PUBLIC)?;
     }

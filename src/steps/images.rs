@@ -24,7 +24,7 @@ use self::pull::Use;
 use self::runtime::Runtime;
 use super::registries;
 use crate::context::Context;
-use crate::pins::{ImagePin, ImageRole};
+use crate::stack::ImagePin;
 use crate::tools::docker::Container;
 
 /// Pulls at the same time in one Kubernetes node: the largest image decides, the others fit beside it.
@@ -75,9 +75,10 @@ pub(super) async fn observe(context: &Context) -> Result<Observation> {
         },
     };
     Ok(match missing.first() {
-        None => Observation::Done(format!("{} images", ImageRole::ALL.len())),
+        None => Observation::Done(format!("{} images", context.stack.pins.images.len())),
         Some((pin, _)) => {
-            Observation::Missing(format!("{} of {} to pull, {} first", missing.len(), ImageRole::ALL.len(), pin.image))
+            let all = context.stack.pins.images.len();
+            Observation::Missing(format!("{} of {all} to pull, {} first", missing.len(), pin.image))
         }
     })
 }
@@ -199,7 +200,7 @@ async fn missing_of_busy<'a>(
     }
 }
 
-/// The images that some nodes lack, in the order of pulling: the largest first (the roles are in this order), so that it
+/// The images that some nodes lack, in the order of pulling: the largest first (the stack has them in this order), so that it
 /// does not begin when all others are done.
 async fn missing<'a>(context: &'a Context, runtimes: &'a [Runtime]) -> Result<Vec<(&'a ImagePin, Vec<&'a Runtime>)>> {
     let mut present = Vec::new();
@@ -207,8 +208,7 @@ async fn missing<'a>(context: &'a Context, runtimes: &'a [Runtime]) -> Result<Ve
         present.push((runtime, self::present(context, runtime).await?));
     }
     let mut missing = Vec::new();
-    for role in ImageRole::ALL {
-        let pin = context.pins.image(role)?;
+    for pin in context.stack.pins.images.values() {
         let name = stored_name(pin);
         let lacking: Vec<&Runtime> =
             present.iter().filter(|(_, images)| !images.contains(&name)).map(|(runtime, _)| *runtime).collect();

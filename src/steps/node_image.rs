@@ -11,7 +11,7 @@ pub(super) async fn reference(context: &Context) -> Result<String> {
     let pin = context.node_image().await?;
     let registry = pin.image.registry();
     let place = context.options.registry_mirror(registry).map_or(registry, |mirror| mirror.address());
-    Ok(format!("{place}/{}@{}", pin.image.path(), pin.digest))
+    Ok(format!("{place}/{}@{}", pin.image.path(), pin.known_digest()?))
 }
 
 pub(super) async fn observe(context: &Context) -> Result<Observation> {

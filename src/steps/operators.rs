@@ -1,4 +1,4 @@
-//! cert-manager and CloudNativePG: their pinned manifests are applied, and their webhooks answer.
+//! The operators of the stack: their pinned manifests are applied, and their webhooks answer.
 //!
 //! - Images are named by digest: in the Deployment *and* in the setting by which an operator learns its own image, or its
 //!   pods would be pulled by tag.
@@ -8,7 +8,6 @@
 
 mod found;
 mod mend;
-mod probes;
 
 use std::path::PathBuf;
 use std::sync::PoisonError;
@@ -26,90 +25,29 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, Client, ResourceExt as _};
 
 use self::found::{Found, Stand, stand};
-use self::probes::probe;
 use super::cluster;
 use crate::context::Context;
-use crate::pins::{ImagePin, ImageRole, ManifestPin};
-use crate::step_id::Operator;
+use crate::stack::{ImagePin, Operator, OperatorName};
 
 /// Between two questions to what cannot be watched.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// What is known of an operator beforehand.
-struct Facts {
-    namespace: &'static str,
-    /// The Deployments of the manifest, each with the image that it runs.
-    deployments: &'static [(&'static str, ImageRole)],
-    /// The API group of its custom resources.
-    group: &'static str,
-    /// The last part of the name of the image that makes it the operator.
-    program: &'static str,
-    /// What `app.kubernetes.io/name` says, whoever installed it.
-    label: &'static str,
-    /// Secret and field of the certificate by which the API server is to know the webhooks.
-    authority: (&'static str, &'static str),
-    /// Whether the certificate is told to the API server only when the operator starts, and not whenever it is lacking.
-    tells_at_start: bool,
-}
-
-fn facts(operator: Operator) -> Facts {
-    match operator {
-        Operator::CertManager => Facts {
-            namespace: "cert-manager",
-            deployments: &[
-                ("cert-manager", ImageRole::CertManagerController),
-                ("cert-manager-cainjector", ImageRole::CertManagerCainjector),
-                ("cert-manager-webhook", ImageRole::CertManagerWebhook),
-            ],
-            group: "cert-manager.io",
-            program: "cert-manager-controller",
-            label: "cert-manager",
-            authority: ("cert-manager-webhook-ca", "ca.crt"),
-            tells_at_start: false,
-        },
-        Operator::CloudnativePg => Facts {
-            namespace: "cnpg-system",
-            deployments: &[("cnpg-controller-manager", ImageRole::CloudnativePg)],
-            group: "postgresql.cnpg.io",
-            program: "cloudnative-pg",
-            label: "cloudnative-pg",
-            authority: ("cnpg-webhook-cert", "tls.crt"),
-            // And once an hour.
-            tells_at_start: true,
-        },
-    }
-}
-
-impl Facts {
-    /// The secret by its namespace and name, and its field.
-    fn authority(&self) -> (&'static str, &'static str, &'static str) {
-        (self.namespace, self.authority.0, self.authority.1)
-    }
-}
-
 // ---- the manifest ----
 
-fn manifest_pin(context: &Context, operator: Operator) -> &ManifestPin {
-    match operator {
-        Operator::CertManager => &context.pins.manifests.cert_manager,
-        Operator::CloudnativePg => &context.pins.manifests.cloudnative_pg,
-    }
+async fn manifest_file(context: &Context, operator: OperatorName) -> Result<Option<PathBuf>> {
+    context.fetcher.store().verified(context.stack.pins.manifest(operator)?.sum()?).await
 }
 
-async fn manifest_file(context: &Context, operator: Operator) -> Result<Option<PathBuf>> {
-    context.fetcher.store().verified(&manifest_pin(context, operator).sha256).await
-}
-
-pub(super) async fn observe_manifest(context: &Context, operator: Operator) -> Result<Observation> {
+pub(super) async fn observe_manifest(context: &Context, operator: OperatorName) -> Result<Observation> {
     Ok(match manifest_file(context, operator).await? {
-        Some(_) => Observation::Done(manifest_pin(context, operator).version.clone()),
+        Some(_) => Observation::Done(context.stack.pins.manifest(operator)?.version.clone()),
         None => Observation::Missing("not downloaded yet".to_owned()),
     })
 }
 
-pub(super) async fn fetch_manifest(context: &Context, operator: Operator, reporter: &StepReporter) -> Result<()> {
-    let pin = manifest_pin(context, operator);
-    context.fetcher.fetch(&pin.url, &pin.sha256, reporter).await.map(drop)
+pub(super) async fn fetch_manifest(context: &Context, operator: OperatorName, reporter: &StepReporter) -> Result<()> {
+    let pin = context.stack.pins.manifest(operator)?;
+    context.fetcher.fetch(&pin.url, pin.sum()?, reporter).await.map(drop)
 }
 
 // ---- the operator ----
@@ -118,26 +56,22 @@ pub(super) async fn fetch_manifest(context: &Context, operator: Operator, report
 /// [`OperatorForeign`](bootstrap_run::failure::FailureId::OperatorForeign) if an adopted cluster has an operator of somebody else that cannot be used: to be called
 /// before anything is applied there.
 pub(super) async fn refuse_foreign(context: &Context, client: &Client) -> Result<()> {
-    let look = |operator| stand(context, client, operator);
-    tokio::try_join!(look(Operator::CertManager), look(Operator::CloudnativePg)).map(drop)
-}
-
-pub(super) fn namespace(operator: Operator) -> &'static str {
-    facts(operator).namespace
+    let looks = context.stack.operator_names().map(|operator| stand(context, client, operator));
+    futures::future::try_join_all(looks).await.map(drop)
 }
 
 /// Whether the operator is to be made, or to be made another version: nobody else has installed it, and it is not there as it is
 /// pinned.
-pub(super) async fn is_to_be_made(context: &Context, client: &Client, operator: Operator) -> Result<bool> {
+pub(super) async fn is_to_be_made(context: &Context, client: &Client, operator: OperatorName) -> Result<bool> {
     if let Stand::Used(_) = stand(context, client, operator).await? {
         return Ok(false);
     }
-    let facts = facts(operator);
-    let deployments: Api<Deployment> = Api::namespaced(client.clone(), facts.namespace);
-    for (name, role) in facts.deployments {
+    let facts = context.stack.operator(operator)?;
+    let deployments: Api<Deployment> = Api::namespaced(client.clone(), &facts.namespace);
+    for (name, role) in &facts.deployments {
         let found = deployments.get_opt(name).await;
         let found = found.map_err(|error| kubernetes::refused(format!("cannot read deployment {name}"), &error))?;
-        let pinned = context.pins.image(*role)?.reference();
+        let pinned = context.stack.pins.image(*role)?.reference();
         if found.is_none_or(|found| image_of(&found) != pinned) {
             return Ok(true);
         }
@@ -145,16 +79,16 @@ pub(super) async fn is_to_be_made(context: &Context, client: &Client, operator: 
     Ok(false)
 }
 
-pub(super) async fn observe(context: &Context, operator: Operator) -> Result<Observation> {
+pub(super) async fn observe(context: &Context, operator: OperatorName) -> Result<Observation> {
     let client = context.client().await?;
     match stand(context, &client, operator).await? {
         Stand::Ours => observe_ours(context, &client, operator).await,
-        Stand::Used(found) => observe_used(&client, operator, &found).await,
+        Stand::Used(found) => observe_used(&client, context.stack.operator(operator)?, &found).await,
     }
 }
 
-async fn observe_ours(context: &Context, client: &Client, operator: Operator) -> Result<Observation> {
-    let facts = facts(operator);
+async fn observe_ours(context: &Context, client: &Client, operator: OperatorName) -> Result<Observation> {
+    let facts = context.stack.operator(operator)?;
     let manifest = outline(context, operator).await?;
     let lacks = match &manifest {
         Some(manifest) => kubernetes::lacks(client, manifest).await?,
@@ -164,16 +98,16 @@ async fn observe_ours(context: &Context, client: &Client, operator: Operator) ->
     if manifest.as_ref().is_some_and(|manifest| kubernetes::has_lost_types(manifest, &lacks)) {
         return Ok(Observation::Wrong(mend::in_words(&lacks)));
     }
-    let deployments: Api<Deployment> = Api::namespaced(client.clone(), facts.namespace);
+    let deployments: Api<Deployment> = Api::namespaced(client.clone(), &facts.namespace);
     let mut late = None;
-    for (name, role) in facts.deployments {
+    for (name, role) in &facts.deployments {
         let found = deployments.get_opt(name).await;
         let Some(found) =
             found.map_err(|error| kubernetes::refused(format!("cannot read deployment {name}"), &error))?
         else {
             return Ok(Observation::Missing(format!("deployment {name} is not there")));
         };
-        let (image, wanted) = (image_of(&found), context.pins.image(*role)?.reference());
+        let (image, wanted) = (image_of(&found), context.stack.pins.image(*role)?.reference());
         if image != wanted {
             return Ok(Observation::Wrong(format!("deployment {name} runs {image}, pinned is {wanted}")));
         }
@@ -186,15 +120,15 @@ async fn observe_ours(context: &Context, client: &Client, operator: Operator) ->
     if let Some(why) = late {
         return Ok(Observation::Waiting(why));
     }
-    if let Some(manifest) = &manifest {
-        let lacks = kubernetes::bundles(client, manifest, facts.authority()).await?;
+    if let (Some(manifest), Some(authority)) = (&manifest, facts.authority()) {
+        let lacks = kubernetes::bundles(client, manifest, authority).await?;
         if !lacks.is_empty() {
             return Ok(Observation::Waiting(mend::in_words(&lacks)));
         }
     }
-    Ok(match probe(operator).ask(client).await {
+    Ok(match ask(client, facts).await {
         Answer::Serving => {
-            let version = &manifest_pin(context, operator).version;
+            let version = &context.stack.pins.manifest(operator)?.version;
             let lost = context.lost_types.lock().unwrap_or_else(PoisonError::into_inner).get(&operator).cloned();
             Observation::Done(lost.map_or_else(|| version.clone(), |lost| format!("{version}; {lost}")))
         }
@@ -202,7 +136,7 @@ async fn observe_ours(context: &Context, client: &Client, operator: Operator) ->
     })
 }
 
-async fn observe_used(client: &Client, operator: Operator, found: &Found) -> Result<Observation> {
+async fn observe_used(client: &Client, operator: &Operator, found: &Found) -> Result<Observation> {
     let deployments: Api<Deployment> = Api::namespaced(client.clone(), &found.namespace);
     let name = &found.deployment;
     let running = deployments.get(name).await;
@@ -210,7 +144,7 @@ async fn observe_used(client: &Client, operator: Operator, found: &Found) -> Res
     if let Err(why) = workload::deployment(&running) {
         return Ok(Observation::Waiting(format!("deployment {}/{name}: {why}", found.namespace)));
     }
-    Ok(match probe(operator).ask(client).await {
+    Ok(match ask(client, operator).await {
         Answer::Serving => {
             let version = found.version.as_deref().unwrap_or_default();
             Observation::Done(format!("{version}, that of namespace {}, used as it is", found.namespace))
@@ -219,8 +153,16 @@ async fn observe_used(client: &Client, operator: Operator, found: &Found) -> Res
     })
 }
 
+/// Asks the operator's webhook. One that has none answers as soon as it is available.
+async fn ask(client: &Client, operator: &Operator) -> Answer {
+    match &operator.probe {
+        Some(question) => question.probe().ask(client).await,
+        None => Answer::Serving,
+    }
+}
+
 /// `None` while the file is not there: then there is nothing to compare with.
-async fn outline(context: &Context, operator: Operator) -> Result<Option<Manifest>> {
+async fn outline(context: &Context, operator: OperatorName) -> Result<Option<Manifest>> {
     let Some(file) = manifest_file(context, operator).await? else { return Ok(None) };
     let text = fs_err::read_to_string(file).context("cannot read the manifest")?;
     let mut manifest = heavy(move || Manifest::outline(&text)).await?;
@@ -228,16 +170,16 @@ async fn outline(context: &Context, operator: Operator) -> Result<Option<Manifes
     Ok(Some(manifest))
 }
 
-pub(super) async fn apply(context: &Context, operator: Operator, reporter: &StepReporter) -> Result<()> {
+pub(super) async fn apply(context: &Context, operator: OperatorName, reporter: &StepReporter) -> Result<()> {
     let client = context.client().await?;
     if let Stand::Used(found) = stand(context, &client, operator).await? {
-        return mend::wait_for_used(&client, operator, &found, reporter).await;
+        return mend::wait_for_used(&client, context.stack.operator(operator)?, &found, reporter).await;
     }
     let file = manifest_file(context, operator).await?.context("the manifest has vanished from the store")?;
     let text = fs_err::read_to_string(file).context("cannot read the manifest")?;
-    let facts = facts(operator);
+    let facts = context.stack.operator(operator)?;
     let images: Vec<&ImagePin> =
-        facts.deployments.iter().map(|(_, role)| context.pins.image(*role)).collect::<Result<_>>()?;
+        facts.deployments.values().map(|role| context.stack.pins.image(*role)).collect::<Result<_>>()?;
     // Half a million nodes of YAML take a moment.
     let mut manifest = heavy(move || Manifest::parse(&text)).await?;
     for image in images {
@@ -258,17 +200,17 @@ pub(super) async fn apply(context: &Context, operator: Operator, reporter: &Step
         cluster::services_work(&client, reporter).await;
     }
     kubernetes::apply_what_runs(&client, &manifest, site).await?;
-    mend::start_anew_if_broken(&client, &facts, &lacks, reporter).await?;
-    available(&client, &facts, reporter).await?;
-    mend::serving(&client, operator, &manifest, reporter).await
+    mend::start_anew_if_broken(&client, facts, &lacks, reporter).await?;
+    available(&client, facts, reporter).await?;
+    mend::serving(&client, facts, &manifest, reporter).await
 }
 
 /// Waits for the Deployments, and gives up as soon as one of their pods says why it cannot start.
-async fn available(client: &Client, facts: &Facts, reporter: &StepReporter) -> Result<()> {
-    let deployments: Api<Deployment> = Api::namespaced(client.clone(), facts.namespace);
-    let pods: Api<Pod> = Api::namespaced(client.clone(), facts.namespace);
+async fn available(client: &Client, facts: &Operator, reporter: &StepReporter) -> Result<()> {
+    let deployments: Api<Deployment> = Api::namespaced(client.clone(), &facts.namespace);
+    let pods: Api<Pod> = Api::namespaced(client.clone(), &facts.namespace);
     let all_available = kubernetes::until(deployments, "", |objects| {
-        let late = facts.deployments.iter().find_map(|(name, _)| match objects.get(*name) {
+        let late = facts.deployments.keys().find_map(|name| match objects.get(name) {
             None => Some(format!("{name}: not there yet")),
             Some(deployment) => workload::deployment(deployment).err().map(|why| format!("{name}: {why}")),
         });
@@ -288,13 +230,13 @@ async fn available(client: &Client, facts: &Facts, reporter: &StepReporter) -> R
 }
 
 /// Why a pod of an operator does not start, and will not. What its containers do is about the operator, and not about a node of pgEdge.
-fn broken(facts: &Facts, pod: &Pod) -> Option<Failure> {
+fn broken(facts: &Operator, pod: &Pod) -> Option<Failure> {
     let of_operator = |found: Failure, hint: Hint| {
         Failure::new(FailureId::OperatorBroken, found.summary()).evidence(found.seen().join("\n")).hint(hint)
     };
     match pod::broken(pod) {
         Some(found) if matches!(found.id(), FailureId::NodeBroken | FailureId::NodeOutOfMemory) => {
-            let (namespace, name) = (facts.namespace, pod.name_any());
+            let (namespace, name) = (&facts.namespace, pod.name_any());
             let more = format!("`kubectl --namespace {namespace} logs {name} --previous` shows more; ");
             Some(of_operator(found, hint![more, Ours::Env, " prints what makes kubectl work here"]))
         }

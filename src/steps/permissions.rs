@@ -17,15 +17,13 @@ use kube::{Api, Client};
 
 use super::operators;
 use crate::context::Context;
-use crate::step_id::Operator;
+use crate::stack::{OperatorName, Question, Stack};
 
 /// Where something must be allowed.
 #[derive(Debug, Clone, Copy)]
 enum Place {
     /// In all namespaces, or of a kind that is in none.
     Cluster,
-    /// What the probes of the operators' webhooks are asked in.
-    Default,
     System,
     Release,
 }
@@ -42,20 +40,17 @@ const LOOK: &[Row] = &[
 ];
 
 /// To see whether there are operators, whether their webhooks answer, and what there is room for.
-const LOOK_AT_OPERATORS: &[Row] = &[
-    (
-        Place::Cluster,
-        &["list"],
-        &[
-            "deployments.apps",
-            "services",
-            "pods",
-            "validatingwebhookconfigurations.admissionregistration.k8s.io",
-            "mutatingwebhookconfigurations.admissionregistration.k8s.io",
-        ],
-    ),
-    (Place::Default, &["create"], &["certificates.cert-manager.io", "clusters.postgresql.cnpg.io"]),
-];
+const LOOK_AT_OPERATORS: &[Row] = &[(
+    Place::Cluster,
+    &["list"],
+    &[
+        "deployments.apps",
+        "services",
+        "pods",
+        "validatingwebhookconfigurations.admissionregistration.k8s.io",
+        "mutatingwebhookconfigurations.admissionregistration.k8s.io",
+    ],
+)];
 
 /// What server-side apply is, of an object that is there or not, after a look at the others of its kind.
 const APPLY: &[&str] = &["create", "list", "patch"];
@@ -93,78 +88,89 @@ const OPERATOR: &[(&[&str], &[&str])] = &[
 
 const ROLES: &[&str] = &["roles.rbac.authorization.k8s.io", "rolebindings.rbac.authorization.k8s.io"];
 
-/// cert-manager chooses its leader there.
-const LEADERS: &[Row] = &[(Place::System, APPLY, ROLES), (Place::System, GIVE, &["roles.rbac.authorization.k8s.io"])];
+/// What helm does with what the chart makes, and with its own records, which are Secrets.
+const MANAGE: &[&str] = &["get", "list", "create", "patch", "delete"];
 
-/// What helm does with the chart, and with its own records.
+/// What helm does with its own records.
 const RELEASE: &[Row] = &[
     // The release is looked for wherever it is.
     (Place::Cluster, &["list"], &["secrets"]),
-    (
-        Place::Release,
-        &["get", "list", "create", "patch", "delete"],
-        &[
-            "secrets",
-            "configmaps",
-            "serviceaccounts",
-            "roles.rbac.authorization.k8s.io",
-            "rolebindings.rbac.authorization.k8s.io",
-            "jobs.batch",
-            "issuers.cert-manager.io",
-            "certificates.cert-manager.io",
-            "clusters.postgresql.cnpg.io",
-        ],
-    ),
-    (Place::Release, GIVE, &["roles.rbac.authorization.k8s.io"]),
+    (Place::Release, MANAGE, &["secrets"]),
     (Place::Release, &["update"], &["secrets"]),
+];
+
+/// The nodes of pgEdge are watched, and asked in SQL in their pods. By a websocket that is a GET, which newer servers want both rights for.
+const PGEDGE: &[Row] = &[
     (Place::Release, &["watch"], &["jobs.batch", "pods", "clusters.postgresql.cnpg.io"]),
     (Place::Release, &["list"], &["pods"]),
     (Place::Release, &["get"], &["pods/log"]),
+    (Place::Release, &["create", "get"], &["pods/exec"]),
 ];
 
-/// SQL is spoken in the nodes' pods. By a websocket that is a GET, which newer servers want both rights for.
-const SQL: &[Row] = &[(Place::Release, &["create", "get"], &["pods/exec"])];
-
-const OPERATORS: [Operator; 2] = [Operator::CertManager, Operator::CloudnativePg];
+const GIVEN_ROLES: &str = "roles.rbac.authorization.k8s.io";
 
 /// All that a run until this stage needs, where these operators are to be made.
-fn needed(until: Stage, namespace: &str, is_new: bool, to_make: &[Operator]) -> BTreeSet<Right> {
-    let mut rights = BTreeSet::new();
-    let mut add = |place: Option<&str>, verbs: &'static [&'static str], resources: &'static [&'static str]| {
-        let pairs = verbs.iter().flat_map(|verb| resources.iter().map(move |resource| (verb, resource)));
-        rights.extend(pairs.map(|(verb, resource)| Right::new(place, verb, resource)));
-    };
+fn needed(
+    stack: &Stack,
+    until: Stage,
+    namespace: &str,
+    is_new: bool,
+    to_make: &[OperatorName],
+) -> Result<BTreeSet<Right>> {
+    let mut rights = Rights::default();
     let mut tables = vec![LOOK];
     if until >= Stage::Operators {
         tables.push(LOOK_AT_OPERATORS);
+        for probe in stack.operators.values().filter_map(|operator| operator.probe.as_ref()) {
+            rights.add(Some(Question::NAMESPACE), &["create"], &[&probe.full_resource()]);
+        }
         if !to_make.is_empty() {
             tables.push(MANIFEST);
         }
-        if to_make.contains(&Operator::CertManager) {
-            tables.push(LEADERS);
-        }
         for operator in to_make {
+            let operator = stack.operator(*operator)?;
             for (verbs, resources) in OPERATOR {
-                add(Some(operators::namespace(*operator)), verbs, resources);
+                rights.add(Some(&operator.namespace), verbs, resources);
+            }
+            for elsewhere in &operator.roles_in {
+                rights.add(Some(elsewhere), APPLY, ROLES);
+                rights.add(Some(elsewhere), GIVE, &[GIVEN_ROLES]);
             }
         }
     }
-    if until >= Stage::Deploy {
-        tables.extend([RELEASE, SQL]);
+    if until >= Stage::Deploy && stack.pins.chart.is_some() {
+        tables.push(RELEASE);
+        let made: Vec<&str> = stack.release.resources.iter().map(String::as_str).collect();
+        rights.add(Some(namespace), MANAGE, &made);
+        if made.contains(&GIVEN_ROLES) {
+            rights.add(Some(namespace), GIVE, &[GIVEN_ROLES]);
+        }
+        if stack.is_pgedge() {
+            tables.push(PGEDGE);
+        }
         if is_new {
-            add(None, &["create"], &["namespaces"]);
+            rights.add(None, &["create"], &["namespaces"]);
         }
     }
     for (place, verbs, resources) in tables.into_iter().flatten() {
         let place = match place {
             Place::Cluster => None,
-            Place::Default => Some("default"),
             Place::System => Some("kube-system"),
             Place::Release => Some(namespace),
         };
-        add(place, verbs, resources);
+        rights.add(place, verbs, resources);
     }
-    rights
+    Ok(rights.0)
+}
+
+#[derive(Default)]
+struct Rights(BTreeSet<Right>);
+
+impl Rights {
+    fn add(&mut self, place: Option<&str>, verbs: &[&'static str], resources: &[&str]) {
+        let pairs = verbs.iter().flat_map(|verb| resources.iter().map(move |resource| (verb, resource)));
+        self.0.extend(pairs.map(|(verb, resource)| Right::new(place, verb, resource)));
+    }
 }
 
 /// Whether a run may do what it is about to do.
@@ -182,20 +188,22 @@ pub(super) enum Allowed {
 pub(super) async fn check(context: &Context, until: Stage) -> Result<Allowed> {
     let client = context.client_of_whichever().await?;
     let namespace = context.namespace();
-    let told = kubernetes::lacking(&client, &needed(until, &namespace, true, &OPERATORS)).await;
+    let stack = &context.stack;
+    let all: Vec<OperatorName> = stack.operator_names().collect();
+    let told = kubernetes::lacking(&client, &needed(stack, until, &namespace, true, &all)?).await;
     let told = told.map_err(|error| kubernetes::refused("cannot ask what the user may do", &error))?;
     let Some(mut lacking) = told else { return Ok(Allowed::Yes) };
     if !lacking.is_all {
         // What is there already need not be made. Whoever may not look must be told what a look takes, and no more is known.
         let mut to_make = Vec::new();
-        for operator in OPERATORS {
+        for operator in all {
             if operators::is_to_be_made(context, &client, operator).await.unwrap_or(true) {
                 to_make.push(operator);
             }
         }
         let namespaces: Api<Namespace> = Api::all(client.clone());
         let is_new = !matches!(namespaces.get_metadata_opt(&namespace).await, Ok(Some(_)));
-        let needed = needed(until, &namespace, is_new, &to_make);
+        let needed = needed(stack, until, &namespace, is_new, &to_make)?;
         lacking.rights.retain(|right| needed.contains(right));
         if lacking.rights.is_empty() {
             return Ok(Allowed::Yes);

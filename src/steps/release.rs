@@ -30,7 +30,7 @@ use serde_json::{Value, json};
 use super::{chart, nodes, unsent};
 use crate::context::Context;
 use crate::options::Options;
-use crate::pins::ImageRole;
+use crate::stack::{ImagePin, ImageRole};
 use crate::step_id::StepId;
 use crate::tools::helm::{Helm, Upgrade};
 
@@ -45,8 +45,9 @@ pub(super) async fn observe(context: &Context) -> Result<Observation> {
     if release.status != "deployed" {
         return Ok(Observation::Wrong(format!("the release is {}", release.status)));
     }
-    let edition = context.pins.chart.clone();
-    let chart = (release.chart().clone(), chart::folder(&edition, &context.places));
+    let edition = context.stack.pins.chart()?.clone();
+    let version = edition.version.clone();
+    let chart = (release.chart().clone(), chart::folder(&edition, &context.places)?);
     if let Some(what) = heavy(move || content::other_edition(&edition, &chart.0, &chart.1)).await? {
         return Ok(Observation::Wrong(format!("the release is of another edition of the chart: {what}")));
     }
@@ -56,7 +57,7 @@ pub(super) async fn observe(context: &Context) -> Result<Observation> {
     if let Some(why) = lost(&client, &release).await? {
         return Ok(Observation::Wrong(why));
     }
-    Ok(Observation::Done(format!("chart {}, revision {}", context.pins.chart.version, release.revision)))
+    Ok(Observation::Done(format!("chart {version}, revision {}", release.revision)))
 }
 
 /// What somebody has removed of the release, which helm does not see: it goes with its custom resource definition. helm makes it
@@ -167,7 +168,10 @@ fn refuse_other_nodes(context: &Context, release: Option<&Release>) -> Result<()
 }
 
 async fn install(context: &Context, helm: &Helm, values: &Value) -> Result<()> {
-    let (folder, description) = (chart::folder(&context.pins.chart, &context.places), description(context));
+    let pin = context.stack.pins.chart()?;
+    let folder = chart::folder(pin, &context.places)?;
+    // `helm history` shows it: for people, who see there what made a revision.
+    let description = format!("pgedge-bootstrap, chart {} sha256:{}", pin.version, chart::sum(pin)?);
     let namespace = context.namespace();
     let upgrade =
         Upgrade { name: Options::RELEASE, namespace: &namespace, chart: &folder, values, description: &description };
@@ -178,23 +182,18 @@ async fn install(context: &Context, helm: &Helm, values: &Value) -> Result<()> {
     Err(Failure::new(FailureId::ReleaseFailed, "helm could not install the chart").evidence(upgraded.tail()).into())
 }
 
-/// `helm history` shows it: for people, who see there what made a revision.
-fn description(context: &Context) -> String {
-    format!("pgedge-bootstrap, chart {} sha256:{}", context.pins.chart.version, chart::sum(&context.pins.chart))
-}
-
 /// The values of the release: small nodes, as many as there are to be, every image by its pin.
 pub(crate) fn values(context: &Context) -> Result<Value> {
     let node = |name: String| json!({"name": name, "hostname": format!("{}-rw", Options::cluster_of(&name))});
     let nodes: Vec<Value> = context.node_names().into_iter().map(node).collect();
     let cpu = context.fit().map_or(100, |fit| fit.cpu);
-    let image = |role: ImageRole| context.pins.image(role).map(super::super::pins::ImagePin::reference);
+    let image = |role: ImageRole| context.stack.pins.image(role).map(ImagePin::reference);
     let values = json!({"pgEdge": {
         "appName": Options::RELEASE,
-        "initSpockImageName": image(ImageRole::InitSpock)?,
+        "initSpockImageName": image(ImageRole::INIT_SPOCK)?,
         "nodes": nodes,
         "clusterSpec": {
-            "imageName": image(ImageRole::Postgres)?,
+            "imageName": image(ImageRole::POSTGRES)?,
             // The image is pinned: what is there is right, and a registry that is away does no harm.
             "imagePullPolicy": "IfNotPresent",
             "instances": 1,

@@ -24,8 +24,8 @@ use tempfile::TempDir;
 
 use crate::context::Context;
 use crate::options::{Options, Provider};
-use crate::pins::{Pins, Tool};
 use crate::places::Places;
+use crate::stack::{Pins, Stack, ToolName};
 use crate::step_id::StepId;
 use crate::tools::docker::Docker;
 
@@ -52,7 +52,7 @@ pub(super) struct Setup {
     pins: Value,
     /// Files of the store.
     files: Vec<String>,
-    tools: Vec<(Tool, Program)>,
+    tools: Vec<(ToolName, Program)>,
     docker: Program,
 }
 
@@ -97,7 +97,7 @@ impl Setup {
         self.files.extend(files.iter().map(|(_, text)| (*text).to_owned()));
     }
 
-    pub(super) fn tool(&mut self, tool: Tool, program: Program) {
+    pub(super) fn tool(&mut self, tool: ToolName, program: Program) {
         self.tools.push((tool, program));
     }
 
@@ -131,7 +131,8 @@ impl TestRun {
             mirror: None,
             registry_mirrors: Vec::new(),
         };
-        let pins = serde_json::from_str(Pins::BUILT_IN).unwrap();
+        let stack = Stack::pgedge().unwrap().clone();
+        let pins = serde_json::to_value(&stack.pins).unwrap();
         let mut setup = Setup { options, pins, files: Vec::new(), tools: Vec::new(), docker: Program::default() };
         change(&mut setup);
         let places = Places::below(folder.path());
@@ -148,8 +149,8 @@ impl TestRun {
             }
         }
         write(&places.kubeconfig, KUBECONFIG);
-        let pins = Pins::parse(&setup.pins.to_string()).unwrap();
-        let mut context = Context::new(setup.options, pins, places, Platform::current().unwrap(), None).unwrap();
+        let stack = stack.with_pins(Pins::parse(&setup.pins.to_string()).unwrap()).unwrap();
+        let mut context = Context::new(setup.options, stack, places, Platform::current().unwrap(), None).unwrap();
         let docker = folder.path().join("programs/docker");
         install(&docker, &setup.docker.script(&folder.path().join("docker")));
         context.docker = Docker::at(docker);

@@ -14,15 +14,15 @@ use bootstrap_run::step::Observation;
 use bootstrap_run::work::heavy;
 
 use crate::context::Context;
-use crate::pins::Tool;
+use crate::stack::{Program, ToolName};
 use crate::tools::program;
 
 /// A Go program of a hundred megabytes on a cold disk.
 const VERSION_ANSWER: Duration = Duration::from_secs(30);
 
 /// The program in the bin directory is the one that came out of the pinned file, byte for byte.
-pub(super) async fn observe(context: &Context, tool: Tool) -> Result<Observation> {
-    let (pin, file, path) = (context.pins.tool(tool)?, context.tool_file(tool)?, context.tool_place(tool));
+pub(super) async fn observe(context: &Context, tool: ToolName) -> Result<Observation> {
+    let (pin, file, path) = (context.stack.pins.tool(tool)?, context.tool_file(tool)?, context.tool_place(tool));
     let wanted = match file.member {
         None => Some(file.sha256.clone()),
         Some(_) => context.fetcher.store().member_of(&file.sha256),
@@ -41,16 +41,11 @@ pub(super) async fn observe(context: &Context, tool: Tool) -> Result<Observation
     Ok(match (found, wanted) {
         (None, _) => Observation::Missing(format!("not in {}", context.places.bin.display())),
         (Some(found), Some(wanted)) if found == wanted => Observation::Done(pin.version.clone()),
-        _ => Observation::Wrong(format!(
-            "the file in {} is not {} {}",
-            context.places.bin.display(),
-            tool.as_str(),
-            pin.version
-        )),
+        _ => Observation::Wrong(format!("the file in {} is not {tool} {}", context.places.bin.display(), pin.version)),
     })
 }
 
-pub(super) async fn apply(context: &Context, tool: Tool, reporter: &StepReporter) -> Result<()> {
+pub(super) async fn apply(context: &Context, tool: ToolName, reporter: &StepReporter) -> Result<()> {
     let file = context.tool_file(tool)?;
     if !context.is_adopted() && !may_replace(context, tool)? {
         let what = format!("{} is not a file of this program", context.tool_place(tool).display());
@@ -62,7 +57,7 @@ pub(super) async fn apply(context: &Context, tool: Tool, reporter: &StepReporter
     if context.is_adopted() {
         move_aside(context, tool)?;
     }
-    let (file, target, mark) = (file.clone(), context.tool_place(tool), mark(context, tool));
+    let (target, mark) = (context.tool_place(tool), mark(context, tool));
     // All in one piece of work, with the lock: it goes on when the run is cancelled meanwhile.
     heavy(move || {
         let _lock = lock;
@@ -92,7 +87,7 @@ fn is_marked(mark: &Path, program: &Sha256) -> bool {
 
 /// Whether the file in the bin directory is ours to replace and to remove. In the person's own directory it is, if it
 /// still is what we placed there.
-pub(crate) fn may_replace(context: &Context, tool: Tool) -> Result<bool> {
+pub(crate) fn may_replace(context: &Context, tool: ToolName) -> Result<bool> {
     if !context.places.bin_is_shared {
         return Ok(true);
     }
@@ -101,14 +96,15 @@ pub(crate) fn may_replace(context: &Context, tool: Tool) -> Result<bool> {
 }
 
 /// Holds the sums of the programs that we placed beside it, the newest first.
-pub(crate) fn mark(context: &Context, tool: Tool) -> PathBuf {
+pub(crate) fn mark(context: &Context, tool: ToolName) -> PathBuf {
     context.places.bin.join(format!(".{}.pgedge-bootstrap", tool.as_str()))
 }
 
 /// Runs the program once. What has the right bytes may still not run: a noexec mount, another processor.
-async fn runs(context: &Context, tool: Tool) -> Result<()> {
-    let (version, path) = (&context.pins.tool(tool)?.version, context.tool_path(tool));
-    let found = version_of(context, tool, &path).await?;
+async fn runs(context: &Context, tool: ToolName) -> Result<()> {
+    let (version, path) = (&context.stack.pins.tool(tool)?.version, context.tool_path(tool));
+    let Some(program) = context.stack.programs.get(&tool) else { return Ok(()) };
+    let found = version_of(context, tool, program, &path).await?;
     if found.trim_start_matches('v') != version {
         let what = format!("{} does not run", path.display());
         let seen = format!("it says that it is {:?}, pinned is {version}", excerpt(found.as_bytes()));
@@ -121,55 +117,37 @@ async fn runs(context: &Context, tool: Tool) -> Result<()> {
 ///
 /// # Errors
 /// [`FailureId::ToolBroken`] if it does not run.
-async fn version_of(context: &Context, tool: Tool, path: &Path) -> Result<String> {
-    let arguments: &[&str] = match tool {
-        Tool::Helm => &["version", "--template", "{{.Version}}"],
-        Tool::Kind => &["version", "--quiet"],
-        Tool::Kubectl => &["version", "--client", "--output", "json"],
-        Tool::KubectlCnpg => &["version"],
-    };
+async fn version_of(context: &Context, tool: ToolName, asked: &Program, path: &Path) -> Result<String> {
     let command = match tool {
-        Tool::Helm => program::helm(path, &context.places.helm(), VERSION_ANSWER),
-        Tool::Kind => program::kind(path, VERSION_ANSWER),
-        Tool::Kubectl | Tool::KubectlCnpg => program::kubectl(path, VERSION_ANSWER),
+        ToolName::HELM => program::helm(path, &context.places.helm(), VERSION_ANSWER),
+        ToolName::KIND => program::kind(path, VERSION_ANSWER),
+        _ => program::kubectl(path, VERSION_ANSWER),
     };
     let broken =
         |seen: String| Failure::new(FailureId::ToolBroken, format!("{} does not run", path.display())).evidence(seen);
-    let answer = command.args(arguments).finish().await.map_err(|error| {
+    let answer = command.args(&asked.version_arguments).finish().await.map_err(|error| {
         broken(bootstrap_run::failure::of(&error).map_or_else(|| error.to_string(), |found| found.seen().join("\n")))
     })?;
     if !answer.status.success() {
         return Err(broken(format!("{}: {}", answer.status, answer.tail())).into());
     }
-    let words = String::from_utf8_lossy(&answer.stdout);
-    Ok(match tool {
-        Tool::Kubectl => {
-            let json: serde_json::Value = serde_json::from_str(&words).unwrap_or_default();
-            json["clientVersion"]["gitVersion"].as_str().unwrap_or_default().to_owned()
-        }
-        // Build: {Version:1.30.0 Commit:… Date:…}
-        Tool::KubectlCnpg => words
-            .split("Version:")
-            .nth(1)
-            .and_then(|rest| rest.split_whitespace().next())
-            .unwrap_or_default()
-            .to_owned(),
-        Tool::Helm | Tool::Kind => words.trim().to_owned(),
-    })
+    Ok(asked.version_in(&String::from_utf8_lossy(&answer.stdout)))
 }
 
 // ---- the tools of a machine whose cluster was adopted ----
 
 /// A program that is on such a machine already, and will do: a kubectl, which came with its cluster, and anything else of
 /// the pinned version.
-async fn suiting(context: &Context, tool: Tool) -> Result<Option<String>> {
+async fn suiting(context: &Context, tool: ToolName) -> Result<Option<String>> {
     let path = context.tool_path(tool);
     if !path.exists() {
         return Ok(None);
     }
-    let Ok(found) = version_of(context, tool, &path).await else { return Ok(None) };
+    let Some(program) = context.stack.programs.get(&tool) else { return Ok(None) };
+    let Ok(found) = version_of(context, tool, program, &path).await else { return Ok(None) };
     let found = found.trim_start_matches('v');
-    let suits = if tool == Tool::Kubectl { is_a_version(found) } else { found == context.pins.tool(tool)?.version };
+    let suits =
+        if tool == ToolName::KUBECTL { is_a_version(found) } else { found == context.stack.pins.tool(tool)?.version };
     Ok(suits.then(|| format!("{found}, of this machine: {}", path.display())))
 }
 
@@ -182,7 +160,7 @@ fn is_a_version(words: &str) -> bool {
 }
 
 /// What is in the way there is kept beside it: the machine was given to us with its cluster.
-fn move_aside(context: &Context, tool: Tool) -> Result<()> {
+fn move_aside(context: &Context, tool: ToolName) -> Result<()> {
     let path = context.tool_place(tool);
     if !path.exists() || may_replace(context, tool)? {
         return Ok(());

@@ -13,7 +13,7 @@ use super::{Finding, Upstream, Verdict, sums};
 pub(super) async fn compare(
     upstream: &Upstream,
     url: &str,
-    pinned: &Sha256,
+    pinned: Option<&Sha256>,
     publication: &Publication,
     finding: &mut Finding,
 ) -> Result<()> {
@@ -24,8 +24,8 @@ pub(super) async fn compare(
     };
     if let Some((list, sum)) = &listed {
         settle(pinned, sum, finding);
-        if let FileSigner::SumsByGpg { signature, keys, signers } = &publication.signer {
-            finding.signature = signature::of_sums(&upstream.asker, list, signature, (keys, signers)).await;
+        if let FileSigner::SumsByGpg(gpg) = &publication.signer {
+            finding.signature = signature::of_sums(&upstream.asker, list, gpg).await;
         }
     }
     if listed.is_some() && !upstream.download {
@@ -54,7 +54,7 @@ pub(super) async fn compare(
         _ => settle(pinned, &found, finding),
     }
     if let FileSigner::FileByCosign { proof, identity } = &publication.signer {
-        finding.signature = signature::of_file(&upstream.asker, &place, proof, *identity).await;
+        finding.signature = signature::of_file(&upstream.asker, &place, proof, identity).await;
     }
     Ok(())
 }
@@ -83,9 +83,13 @@ async fn listed(upstream: &Upstream, list: &str, url: &str, finding: &mut Findin
     }
 }
 
-fn settle(pinned: &Sha256, found: &Sha256, finding: &mut Finding) {
+fn settle(pinned: Option<&Sha256>, found: &Sha256, finding: &mut Finding) {
     finding.upstream = Some(found.to_string());
-    finding.verdict = if pinned == found { Verdict::Same } else { Verdict::Changed };
+    finding.verdict = match pinned {
+        None => Verdict::Unpinned,
+        Some(pinned) if pinned == found => Verdict::Same,
+        Some(_) => Verdict::Changed,
+    };
 }
 
 fn gone(words: String, finding: &mut Finding) {

@@ -20,7 +20,7 @@ pub(super) async fn compare(
     finding: &mut Finding,
 ) -> Result<()> {
     let registry = &upstream.registry;
-    finding.signature = Signature::of_image(signer);
+    finding.signature = Signature::of_image(&signer);
     let tagged = match registry.resolve(name, puller).await? {
         Answer::There(digest) => Some(digest),
         Answer::Gone(words) => {
@@ -50,7 +50,7 @@ pub(super) async fn compare(
         (Some(_), Some(_)) => Verdict::Changed,
     };
     if let Some(digest) = tagged.as_ref().or(pinned) {
-        finding.signature = signature::of_image(upstream, name, digest, signer).await;
+        finding.signature = signature::of_image(upstream, name, digest, &signer).await;
     }
     Ok(())
 }

@@ -1,55 +1,38 @@
-//! New values in a file of pins, and not one other byte changed: a diff is to show what upstream says and nothing else.
-
-use std::collections::BTreeMap;
+//! New values in a file of pins or a stack, and not one other byte changed: a diff is to show what upstream says and nothing else.
 
 use anyhow::{Context as _, Result};
-use serde_json::value::RawValue;
 
-/// `text` with these values at these places (RFC 6901 pointers), which must exist.
+use crate::stack::{place_of, quoted_as};
+
+/// `text`, YAML or JSON, with these values at these places (RFC 6901 pointers), which must exist.
 ///
 /// # Errors
 /// A place that is not there.
 pub(crate) fn rewritten(text: &str, values: &[(&str, &str)]) -> Result<String> {
     let mut places = Vec::new();
     for (pointer, value) in values {
-        let raw = at(text, pointer).with_context(|| format!("the pins have no {pointer}"))?;
-        // What serde borrows lies in the text that it was given.
-        let start = raw.as_ptr() as usize - text.as_ptr() as usize;
-        places.push((start, raw.len(), serde_json::to_string(value)?));
+        let place = place_of(text, pointer).with_context(|| {
+            format!("there is no value at {pointer} that could be replaced: null stands for one that is to come")
+        })?;
+        let value = quoted_as(text, &place, value);
+        places.push((place, value));
     }
-    places.sort();
+    places.sort_by_key(|(place, _)| place.start);
     let (mut result, mut end) = (String::with_capacity(text.len()), 0);
-    for (start, length, value) in places {
-        result.push_str(&text[end..start]);
+    for (place, value) in places {
+        result.push_str(&text[end..place.start]);
         result.push_str(&value);
-        end = start + length;
+        end = place.end;
     }
     result.push_str(&text[end..]);
     Ok(result)
-}
-
-/// The part of the text that is the value at this place.
-fn at<'text>(text: &'text str, pointer: &str) -> Result<&'text str> {
-    let mut value: &RawValue = serde_json::from_str(text)?;
-    for part in pointer.split('/').skip(1) {
-        let part = part.replace("~1", "/").replace("~0", "~");
-        value = if value.get().starts_with('[') {
-            let items: Vec<&RawValue> = serde_json::from_str(value.get())?;
-            part.parse().ok().and_then(|number: usize| items.get(number).copied())
-        } else {
-            let fields: BTreeMap<String, &RawValue> = serde_json::from_str(value.get())?;
-            fields.get(&part).copied()
-        }
-        .with_context(|| format!("there is no {part:?}"))?;
-    }
-    Ok(value.get())
 }
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
-    use crate::pins::Pins;
+    use crate::stack::Stack;
 
     #[test]
     fn only_the_values_change_whatever_the_layout_is() {
@@ -59,19 +42,19 @@ mod tests {
     }
 
     #[test]
-    fn the_built_in_pins_change_in_one_line() {
-        let new = rewritten(Pins::BUILT_IN, &[("/images/postgres/digest", "sha256:new")]).unwrap();
-        let differ: Vec<(&str, &str)> =
-            Pins::BUILT_IN.lines().zip(new.lines()).filter(|(old, new)| old != new).collect();
-        assert_eq!(differ.len(), 1);
-        assert_eq!(differ[0].1, r#"      "digest": "sha256:new","#);
-        assert_eq!(Pins::BUILT_IN.lines().count(), new.lines().count());
+    fn the_built_in_stack_changes_in_the_lines_of_the_values() {
+        let values = [("/images/postgres/digest", "sha256:new"), ("/tools/kind/platforms/linux~1arm64/sha256", "0new")];
+        let new = rewritten(Stack::PGEDGE, &values).unwrap();
+        let differ: Vec<&str> =
+            Stack::PGEDGE.lines().zip(new.lines()).filter(|(old, new)| old != new).map(|(_, new)| new).collect();
+        assert_eq!(differ, ["        sha256: 0new", "    digest: sha256:new"]);
+        assert_eq!(Stack::PGEDGE.lines().count(), new.lines().count());
     }
 
     #[test]
     fn a_place_that_is_not_there_is_an_error() {
         for pointer in ["/nothing", "/images/postgres/digest/deeper", "/chart/files/99/sha256", "/chart/files/x"] {
-            assert!(rewritten(Pins::BUILT_IN, &[(pointer, "x")]).is_err(), "{pointer}");
+            assert!(rewritten(Stack::PGEDGE, &[(pointer, "x")]).is_err(), "{pointer}");
         }
     }
 }

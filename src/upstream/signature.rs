@@ -11,8 +11,9 @@ use bootstrap_fetch::sum::{Digest, Sha256};
 use bootstrap_run::process::{Command, Finished, StartError};
 use serde::Serialize;
 
-use super::published::{CosignProof, FileSigner, Identity, ImageSigner, PublicKey};
+use super::published::{FileSigner, ImageSigner};
 use super::{Upstream, words_of};
+use crate::stack::{CosignProof, GpgFacts, Identity, PublicKey};
 use crate::tools::program;
 
 const GPG: Duration = Duration::from_secs(60);
@@ -43,16 +44,16 @@ impl Signature {
     /// What is known before anybody has looked.
     pub(super) fn of_file(signer: &FileSigner) -> Self {
         match signer {
-            FileSigner::Nobody(why) => Self::None((*why).to_owned()),
-            FileSigner::SumsByGpg { .. } => Self::NotChecked("there is no list of sums".to_owned()),
+            FileSigner::Nobody(why) => Self::None(why.clone()),
+            FileSigner::SumsByGpg(_) => Self::NotChecked("there is no list of sums".to_owned()),
             FileSigner::FileByCosign { .. } => Self::NotChecked("it takes the file itself: --download".to_owned()),
         }
     }
 
     /// What is known before anybody has looked.
-    pub(super) fn of_image(signer: ImageSigner) -> Self {
+    pub(super) fn of_image(signer: &ImageSigner) -> Self {
         match signer {
-            ImageSigner::Nobody(why) => Self::None(why.to_owned()),
+            ImageSigner::Nobody(why) => Self::None(why.clone()),
             ImageSigner::Key(_) | ImageSigner::Identity(_) => {
                 Self::NotChecked("the image could not be looked at".to_owned())
             }
@@ -69,11 +70,11 @@ impl Signature {
 }
 
 /// The signature of a list of sums, by one of the signers, whose keys are among those at an address.
-pub(super) async fn of_sums(asker: &Asker, list: &str, signature: &str, (keys, signers): (&str, &[&str])) -> Signature {
-    Signature::unless(gpg(asker, list, signature, (keys, signers)).await)
+pub(super) async fn of_sums(asker: &Asker, list: &str, facts: &GpgFacts) -> Signature {
+    Signature::unless(gpg(asker, list, facts).await)
 }
 
-async fn gpg(asker: &Asker, list: &str, signature: &str, (keys, signers): (&str, &[&str])) -> Result<Signature> {
+async fn gpg(asker: &Asker, list: &str, facts: &GpgFacts) -> Result<Signature> {
     let folder = tempfile::tempdir()?;
     let command = |arguments: &[&str]| program::gpg(folder.path(), GPG).args(arguments);
     let Some(known) = ask(command(&["--version"])).await? else {
@@ -84,7 +85,7 @@ async fn gpg(asker: &Asker, list: &str, signature: &str, (keys, signers): (&str,
         return Ok(Signature::NotChecked(format!("the gpg here is not one of 2.1 or newer: {}", last_line(&known))));
     }
     let mut files = Vec::new();
-    for (name, url) in [("keys", keys), ("list.asc", signature)] {
+    for (name, url) in [("keys", &facts.keys), ("list.asc", &facts.signature)] {
         match asker.text(url).await? {
             Answer::There(text) => files.push((name, text)),
             Answer::Gone(words) => return Ok(missing(asker, words)),
@@ -99,11 +100,11 @@ async fn gpg(asker: &Asker, list: &str, signature: &str, (keys, signers): (&str,
     ask(command(&["--import", &place("keys")])).await?;
     let verify = command(&["--status-fd", "1", "--verify", &place("list.asc"), &place("list")]);
     let Some(verified) = ask(verify).await? else { return Ok(Signature::NotChecked("no gpg here".to_owned())) };
-    Ok(from_status(&verified, signers))
+    Ok(from_status(&verified, &facts.signers))
 }
 
 /// What gpg says to programs (<https://github.com/gpg/gnupg/blob/master/doc/DETAILS>).
-fn from_status(verified: &Finished, signers: &[&str]) -> Signature {
+fn from_status(verified: &Finished, signers: &[String]) -> Signature {
     let text = String::from_utf8_lossy(&verified.stdout);
     let said = |word: &str| {
         let line = text.lines().filter_map(|line| line.strip_prefix("[GNUPG:] ")?.strip_prefix(word));
@@ -113,7 +114,7 @@ fn from_status(verified: &Finished, signers: &[&str]) -> Signature {
     let key = said("VALIDSIG").and_then(|rest| rest.split(' ').next_back().map(str::to_owned));
     match (verified.status.success(), said("GOODSIG"), key) {
         // Whoever can put a signature in its place can put a key beside the others, too.
-        (true, Some(_), Some(key)) if !signers.contains(&key.as_str()) => {
+        (true, Some(_), Some(key)) if !signers.contains(&key) => {
             Signature::Refused(format!("gpg: key {key} is none of the known signers'"))
         }
         (true, Some(who), Some(key)) => {
@@ -129,11 +130,11 @@ fn from_status(verified: &Finished, signers: &[&str]) -> Signature {
 }
 
 /// The signature of a file without a key.
-pub(super) async fn of_file(asker: &Asker, file: &Path, proof: &CosignProof, identity: Identity) -> Signature {
+pub(super) async fn of_file(asker: &Asker, file: &Path, proof: &CosignProof, identity: &Identity) -> Signature {
     Signature::unless(cosign_file(asker, file, proof, identity).await)
 }
 
-async fn cosign_file(asker: &Asker, file: &Path, proof: &CosignProof, identity: Identity) -> Result<Signature> {
+async fn cosign_file(asker: &Asker, file: &Path, proof: &CosignProof, identity: &Identity) -> Result<Signature> {
     if !has_cosign().await? {
         return Ok(no_cosign());
     }
@@ -156,13 +157,18 @@ async fn cosign_file(asker: &Asker, file: &Path, proof: &CosignProof, identity: 
     let Some(verified) = ask(command).await? else { return Ok(no_cosign()) };
     // For files it has no status that tells one failure from another.
     Ok(match verified.status.success() {
-        true => Signature::Verified(format!("cosign: {}", identity.value)),
+        true => Signature::Verified(format!("cosign: {}", identity.name)),
         false => Signature::Refused(format!("cosign: {}", last_line(&verified))),
     })
 }
 
 /// The signature of an image, by its digest.
-pub(super) async fn of_image(upstream: &Upstream, name: &ImageName, digest: &Digest, signer: ImageSigner) -> Signature {
+pub(super) async fn of_image(
+    upstream: &Upstream,
+    name: &ImageName,
+    digest: &Digest,
+    signer: &ImageSigner,
+) -> Signature {
     Signature::unless(cosign_image(upstream, name, digest, signer).await)
 }
 
@@ -170,10 +176,10 @@ async fn cosign_image(
     upstream: &Upstream,
     name: &ImageName,
     digest: &Digest,
-    signer: ImageSigner,
+    signer: &ImageSigner,
 ) -> Result<Signature> {
     if let ImageSigner::Nobody(why) = signer {
-        return Ok(Signature::None(why.to_owned()));
+        return Ok(Signature::None(why.clone()));
     }
     if !has_cosign().await? {
         return Ok(no_cosign());
@@ -189,14 +195,14 @@ async fn cosign_image(
                 Ok(text) => fs_err::write(&place, text)?,
                 Err(why) => return Ok(missing(&upstream.asker, why)),
             }
-            command = command.args(["--key"]).args([&place]).args(key.flags);
-            key.url
+            command = command.args(["--key"]).args([&place]).args(flags_of(key));
+            &key.url
         }
         ImageSigner::Identity(identity) => {
             command = command.args(signed_by(identity));
-            identity.value
+            &identity.name
         }
-        ImageSigner::Nobody(why) => return Ok(Signature::None(why.to_owned())),
+        ImageSigner::Nobody(why) => return Ok(Signature::None(why.clone())),
     };
     let command = command.args([format!("{place}/{}@{digest}", name.path())]);
     let Some(verified) = ask(command).await? else { return Ok(no_cosign()) };
@@ -211,19 +217,22 @@ async fn cosign_image(
 
 /// The key, or why it is not to be used.
 async fn known_key(asker: &Asker, key: &PublicKey) -> Result<Result<String, String>> {
-    let text = match asker.text(key.url).await? {
+    let text = match asker.text(&key.url).await? {
         Answer::There(text) => text,
         Answer::Gone(words) => return Ok(Err(words)),
     };
-    Ok(if Sha256::of(&text).as_str() == key.sha256 {
-        Ok(text)
-    } else {
-        Err(format!("{} is not the known key", key.url))
-    })
+    Ok(if Sha256::of(&text) == key.sha256 { Ok(text) } else { Err(format!("{} is not the known key", key.url)) })
 }
 
-fn signed_by(identity: Identity) -> [&'static str; 4] {
-    [identity.flag, identity.value, "--certificate-oidc-issuer", identity.issuer]
+fn signed_by(identity: &Identity) -> [&str; 4] {
+    let flag = if identity.is_pattern { "--certificate-identity-regexp" } else { "--certificate-identity" };
+    [flag, &identity.name, "--certificate-oidc-issuer", &identity.issuer]
+}
+
+/// How a key signs, in the words of cosign.
+fn flags_of(key: &PublicKey) -> Vec<&str> {
+    let digest = key.digest_algorithm.iter().flat_map(|algorithm| ["--signature-digest-algorithm", algorithm]);
+    digest.chain(key.without_log.then_some("--insecure-ignore-tlog")).collect()
 }
 
 async fn has_cosign() -> Result<bool> {

@@ -16,7 +16,7 @@ fn the_version_names_the_commit_and_the_pins() {
     let digits = commit.strip_suffix("-changed").unwrap_or(commit);
     let known = digits.len() == 12 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     assert!(known || commit == "unknown", "{commit}");
-    let built_in = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/src/pins.json")).unwrap();
+    let built_in = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/stacks/pgedge.yaml")).unwrap();
     assert_eq!(pins, format!("pins {}", &sum(&built_in)[..12]));
 }
 

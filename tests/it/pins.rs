@@ -44,7 +44,7 @@ fn bad_pins_are_refused_with_the_reason() {
         ("\"schema\": 1", "\"schema\": 2", "schema 2 is not the supported one"),
         ("\"sha256\": \"8", "\"sha256\": \"Z", "is not a sha256 sum"),
         ("\"digest\": \"sha256:", "\"digest\": \"md5:", "is not an image digest"),
-        ("\"helm\": {", "\"heml\": {", "`heml` cannot stand here"),
+        ("\"helm\": {", "\"heml\": {", "there is no pin for the tool helm"),
         ("\"Chart.yaml\"", "\"../Chart.yaml\"", "is not a plain relative path"),
         ("\"tools\"", "\"tool\"", "there is no field `tool`"),
     ] {

@@ -34,7 +34,7 @@ impl Tree {
     fn new() -> Self {
         let tree = Self { home: Home::new() };
         let copy = Command::new("cp")
-            .args(["-R", "scripts", "Cargo.toml", "Cargo.lock", "CHANGELOG.md"])
+            .args(["-R", "scripts", "stacks", "Cargo.toml", "Cargo.lock", "CHANGELOG.md"])
             .arg(tree.home.path())
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .status()
@@ -102,6 +102,17 @@ fn a_tag_is_released_only_if_everything_has_its_version() {
     fails(&|_| (), "v9.9.9", "the tag is 'v9.9.9', Cargo.toml has");
     fails(&|_| (), VERSION, "Cargo.toml has");
     fails(&|tree| tree.write("CHANGELOG.md", "## Unreleased\n\n- one\n"), &tag, "CHANGELOG.md says nothing about");
+    for (known, unknown) in [
+        ("sha256: 20022bee6cfcd5086cb7234d218e3454e6090022f2a8f55d1fa7fcf42c3867a2", "sha256: null"),
+        ("digest: sha256:07b2536e30b803ed61d1677a79df6115f798ce64c80f9e22f6ed45afd09323c0", "digest: # soon"),
+    ] {
+        let forget = |tree: &Tree| {
+            let stack = tree.read("stacks/pgedge.yaml");
+            assert!(stack.contains(known));
+            tree.write("stacks/pgedge.yaml", &stack.replace(known, unknown));
+        };
+        fails(&forget, &tag, "a stack pins no checksum: stacks/pgedge.yaml:");
+    }
     let locked = |tree: &Tree| {
         tree.read("Cargo.lock").replace(
             &format!("\"pgedge-bootstrap\"\nversion = \"{VERSION}\""),

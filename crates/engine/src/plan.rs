@@ -35,8 +35,8 @@ pub struct Row<S> {
 
 impl<S: Step> Row<S> {
     /// Sets what the step needs, in the place of what was set before.
-    pub fn needs<const N: usize>(mut self, needs: [S; N]) -> Self {
-        self.needs = needs.to_vec();
+    pub fn needs(mut self, needs: impl IntoIterator<Item = S>) -> Self {
+        self.needs = needs.into_iter().collect();
         self
     }
 
@@ -47,8 +47,8 @@ impl<S: Step> Row<S> {
     }
 
     /// Sets what the step yields to, in the place of what was set before.
-    pub fn yields_to<const N: usize>(mut self, others: [S; N]) -> Self {
-        self.yields_to = others.to_vec();
+    pub fn yields_to(mut self, others: impl IntoIterator<Item = S>) -> Self {
+        self.yields_to = others.into_iter().collect();
         self
     }
 }

@@ -13,6 +13,7 @@ pub mod identity;
 pub mod lock;
 pub mod logs;
 pub mod matrix;
+pub mod name;
 pub mod process;
 pub mod record;
 mod redact;

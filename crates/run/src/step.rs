@@ -1,21 +1,15 @@
 //! The vocabulary of a run: what a step is called, the stages that steps belong to, and what can be seen of a step.
 
-use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::name;
 
 /// The name of a step, such as `kubernetes-api`. Copied like a number: a name that is read (from the log of another run) is kept
 /// once, for the life of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StepName(&'static str);
-
-/// Longer than any name in a plan: what is longer was not written by this program.
-const LONGEST_NAME: usize = 64;
-
-/// Names that were read and are kept: a log cannot fill the memory with them.
-const MOST_NAMES: usize = 1024;
 
 impl StepName {
     /// A name that stands in the program.
@@ -25,21 +19,7 @@ impl StepName {
 
     /// A name that was read; `None` if it is none.
     fn read(name: &str) -> Option<Self> {
-        static READ: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
-        let is_name = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
-        if name.is_empty() || name.len() > LONGEST_NAME || !name.chars().all(is_name) {
-            return None;
-        }
-        let mut read = READ.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = read.get(name) {
-            return Some(Self(known));
-        }
-        if read.len() == MOST_NAMES {
-            return None;
-        }
-        let kept: &'static str = String::leak(name.to_owned());
-        read.insert(kept);
-        Some(Self(kept))
+        name::kept(name).map(Self)
     }
 
     /// The name as events have it: lower-case letters, digits and `-`.
@@ -160,12 +140,5 @@ mod tests {
     #[test]
     fn a_name_that_was_read_is_the_one_that_stands_in_the_program() {
         assert_eq!(StepName::read("kubernetes-api"), Some(StepName::fixed("kubernetes-api")));
-    }
-
-    #[test]
-    fn what_is_no_name_is_not_kept() {
-        for text in ["", "Docker", "two words", "line\n", &"x".repeat(65)] {
-            assert_eq!(StepName::read(text), None, "{text:?}");
-        }
     }
 }

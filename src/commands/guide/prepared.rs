@@ -11,7 +11,7 @@ use crate::plan;
 /// # Errors
 /// [`FailureId::LessonNotPrepared`] with what is missing.
 pub(super) async fn check(context: &Context, lesson: &Lesson) -> Result<()> {
-    let found = survey(context, &plan::lesson(context.options.provider, lesson.begins)).await?;
+    let found = survey(context, &plan::lesson(&context.stack, context.options.provider, lesson.begins)).await?;
     let missing: Vec<String> = found
         .iter()
         .filter(|(_, finding)| !finding.holds())

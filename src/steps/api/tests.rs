@@ -4,8 +4,8 @@ use bootstrap_engine::World as _;
 use bootstrap_run::failure::Failure;
 
 use super::*;
-use crate::pins::Tool;
-use crate::step_id::{Operator, StepId};
+use crate::stack::{OperatorName, ToolName};
+use crate::step_id::StepId;
 use crate::steps::cluster::lead_home;
 use crate::steps::cluster::tests::{OWN, docker, kind_that_knows_the_kubeconfig, run_with, running};
 use crate::steps::test_run::{KUBECONFIG, Program, TestRun, failure_of, wrong};
@@ -23,8 +23,8 @@ const OTHERS: [(&str, &str, &str); 7] = [
 
 /// The steps in which something is asked of the cluster.
 const INSIDE: [StepId; 5] = [
-    StepId::Operator(Operator::CertManager),
-    StepId::Operator(Operator::CloudnativePg),
+    StepId::Operator(OperatorName::CERT_MANAGER),
+    StepId::Operator(OperatorName::CLOUDNATIVE_PG),
     StepId::Nodes,
     StepId::Replication,
     StepId::Release,
@@ -32,7 +32,7 @@ const INSIDE: [StepId; 5] = [
 
 fn ours() -> TestRun {
     run_with(docker(&running(), OWN), kind_that_knows_the_kubeconfig(), |setup| {
-        setup.tool(Tool::Helm, Program::default().on("version*", 0, "v4.3.0", "").on("*", 0, "", ""));
+        setup.tool(ToolName::HELM, Program::default().on("version*", 0, "v4.3.0", "").on("*", 0, "", ""));
     })
 }
 
@@ -139,7 +139,7 @@ async fn what_nobody_can_confirm_is_not_followed() {
         let has_kind = kind.is_some();
         let run = run_with(docker, kind.unwrap_or_default(), |_| {});
         if !has_kind {
-            fs_err::remove_file(run.context.tool_place(Tool::Kind)).unwrap();
+            fs_err::remove_file(run.context.tool_place(ToolName::KIND)).unwrap();
         }
         replaced_by(&run, OTHERS[0]);
         let failure = failure_of(run.context.client().await);

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::owner::Owner;
-use crate::pins::Tool;
+use crate::stack::ToolName;
 use crate::step_id::StepId;
 use crate::steps::test_run::{KUBECONFIG, Program, Setup, TestRun, When, failure_of, wrong};
 
@@ -62,7 +62,7 @@ pub(in crate::steps) fn running() -> String {
 pub(in crate::steps) fn run_with(docker: Program, kind: Program, change: impl FnOnce(&mut Setup)) -> TestRun {
     let run = TestRun::with(|setup| {
         setup.docker(docker);
-        setup.tool(Tool::Kind, kind);
+        setup.tool(ToolName::KIND, kind);
         change(setup);
     });
     fs_err::write(&run.context.places.owner, OWN).unwrap();

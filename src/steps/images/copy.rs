@@ -6,7 +6,7 @@ use bootstrap_run::failure::{self, Failure, FailureId};
 
 use super::stored_name;
 use crate::context::Context;
-use crate::pins::ImagePin;
+use crate::stack::ImagePin;
 use crate::step_id::StepId;
 
 /// containerd's own client, in the namespace of the kubelet's images.

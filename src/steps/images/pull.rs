@@ -11,7 +11,7 @@ use super::copy::CTR;
 use super::runtime::Runtime;
 use super::stored_name;
 use crate::context::Context;
-use crate::pins::ImagePin;
+use crate::stack::ImagePin;
 use crate::step_id::StepId;
 use crate::steps::registries::FOLDER as REGISTRIES;
 

@@ -1,20 +1,21 @@
 use serde_json::json;
 
 use super::*;
+use crate::stack::{ImageRole, Pins, Stack};
 use crate::step_id::StepId;
 use crate::steps::cluster::tests::{OWN, docker, run_with, running};
 use crate::steps::test_run::{Program, TestRun, When, failure_of};
 
 const WORKER: &str = "pgedge-worker";
 
-fn pins() -> crate::pins::Pins {
-    crate::pins::Pins::built_in().unwrap()
+fn pins() -> &'static Pins {
+    &Stack::pgedge().unwrap().pins
 }
 
 /// What `crictl images` says of a node that lacks the images of these roles.
 fn images_without(lacking: &[ImageRole]) -> String {
     let pins = pins();
-    let there = ImageRole::ALL.iter().filter(|role| !lacking.contains(role));
+    let there = pins.images.keys().filter(|role| !lacking.contains(role));
     let images: Vec<_> = there
         .map(|role| {
             let name = stored_name(pins.image(*role).unwrap());
@@ -61,7 +62,7 @@ fn pulls(run: &TestRun) -> Vec<String> {
 #[tokio::test]
 async fn nothing_is_pulled_where_everything_is() {
     let run = with(inside(&[]));
-    assert_eq!(seen(&run).await, Observation::Done(format!("{} images", ImageRole::ALL.len())));
+    assert_eq!(seen(&run).await, Observation::Done(format!("{} images", pins().images.len())));
     applied(&run).await.unwrap();
     assert_eq!(pulls(&run), Vec::<String>::new());
     assert!(!run.recorder.waits().iter().any(|why| why.contains("pull")), "{:?}", run.recorder.waits());
@@ -69,12 +70,12 @@ async fn nothing_is_pulled_where_everything_is() {
 
 #[tokio::test]
 async fn what_is_missing_is_counted_and_pulled_by_its_digest() {
-    let run = with(inside(&[ImageRole::CloudnativePg]).on("exec * crictl pull *", 0, "", ""));
+    let run = with(inside(&[ImageRole::CLOUDNATIVE_PG]).on("exec * crictl pull *", 0, "", ""));
     let found = seen(&run).await;
     assert!(matches!(&found, Observation::Missing(words) if words.starts_with("1 of 6 to pull, ")), "{found:?}");
     assert_eq!(pulls(&run), Vec::<String>::new(), "a look pulls nothing");
     applied(&run).await.unwrap();
-    let reference = stored_name(pins().image(ImageRole::CloudnativePg).unwrap());
+    let reference = stored_name(pins().image(ImageRole::CLOUDNATIVE_PG).unwrap());
     assert_eq!(pulls(&run), [format!("exec pgedge-control-plane crictl pull {reference}")]);
 }
 
@@ -113,7 +114,7 @@ async fn a_pull_that_no_second_try_changes_is_tried_once() {
         ),
         ("write /var/lib/containerd/x: no space left on device", FailureId::DiskFull),
     ] {
-        let run = with(inside(&[ImageRole::Postgres]).on("exec * crictl pull *", 1, "", &fatal(message)));
+        let run = with(inside(&[ImageRole::POSTGRES]).on("exec * crictl pull *", 1, "", &fatal(message)));
         let failure = failure_of(applied(&run).await);
         assert_eq!((failure.id(), pulls(&run).len()), (id, 1), "{message}");
         assert_eq!(failure.seen(), [message], "said once, without crictl's own words");
@@ -123,7 +124,7 @@ async fn a_pull_that_no_second_try_changes_is_tried_once() {
 #[tokio::test]
 async fn a_registry_that_is_busy_is_asked_again_and_that_is_said() {
     let busy = fatal("unexpected status from HEAD request: 503 Service Unavailable");
-    let inside = inside(&[ImageRole::Postgres])
+    let inside = inside(&[ImageRole::POSTGRES])
         .when(When::First(1, "crictl pull"), "exec * crictl pull *", 1, "", &busy)
         .on("exec * crictl pull *", 0, "", "");
     let run = with(inside);
@@ -136,7 +137,7 @@ async fn a_registry_that_is_busy_is_asked_again_and_that_is_said() {
 #[tokio::test]
 async fn the_network_brings_an_image_once_and_the_other_nodes_get_it_from_there() {
     let worker = running().replace("pgedge-control-plane", WORKER);
-    let lacking = images_without(&[ImageRole::InitSpock]);
+    let lacking = images_without(&[ImageRole::INIT_SPOCK]);
     let docker = Program::default()
         .on("exec * crictl * images *", 0, &lacking, "")
         .on("exec * crictl * info", 0, "{}", "")

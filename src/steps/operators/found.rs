@@ -15,9 +15,9 @@ use k8s_openapi::api::core::v1::Service;
 use kube::api::{Api, ListParams};
 use kube::{Client, ResourceExt as _};
 
-use super::{Facts, facts, image_of, manifest_pin};
+use super::image_of;
 use crate::context::Context;
-use crate::step_id::Operator;
+use crate::stack::{Operator, OperatorName};
 
 /// A running operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,20 +43,21 @@ pub(super) enum Stand {
 ///
 /// # Errors
 /// [`FailureId::OperatorForeign`] if there is one that cannot be used.
-pub(super) async fn stand(context: &Context, client: &Client, operator: Operator) -> Result<Stand> {
+pub(super) async fn stand(context: &Context, client: &Client, operator: OperatorName) -> Result<Stand> {
+    let pinned = &context.stack.pins.manifest(operator)?.version;
+    let operator = context.stack.operator(operator)?;
     let found = look(client, operator, context.is_adopted()).await?;
-    let pinned = &manifest_pin(context, operator).version;
     Ok(judge(operator, found, context.is_adopted(), pinned)?)
 }
 
-fn judge(operator: Operator, found: Vec<Found>, is_adopted: bool, pinned: &str) -> Result<Stand, Failure> {
+fn judge(operator: &Operator, found: Vec<Found>, is_adopted: bool, pinned: &str) -> Result<Stand, Failure> {
     let (ours, mut others): (Vec<Found>, Vec<Found>) = found.into_iter().partition(|found| found.is_ours);
     let refused = |what: String, others: &[Found]| {
         others
             .iter()
             .fold(Failure::new(FailureId::OperatorForeign, what), |failure, other| failure.evidence(other.facts()))
     };
-    let name = operator.title();
+    let name = &operator.title;
     if others.is_empty() {
         return Ok(Stand::Ours);
     }
@@ -69,12 +70,15 @@ fn judge(operator: Operator, found: Vec<Found>, is_adopted: bool, pinned: &str) 
         let what = format!("there is more than one {name} in this cluster");
         return Err(refused(what, &others).hint("remove all but one of them, or use another cluster"));
     }
-    let fits = others[0].version.as_deref().is_some_and(|version| is_supported(version, pinned));
+    let fits = others[0]
+        .version
+        .as_deref()
+        .is_some_and(|version| is_supported(version, pinned, operator.other_minor_versions));
     if fits {
         return Ok(Stand::Used(others.swap_remove(0)));
     }
     let what = format!("{name} is in this cluster in a version that is not supported");
-    let range = format!("supported: {}", supported(pinned));
+    let range = format!("supported: {}", supported(pinned, operator.other_minor_versions));
     let hint = "nothing of it was changed: bring it to a supported version as it was installed, or use another cluster";
     Err(refused(what, &others[..1]).evidence(range).hint(hint))
 }
@@ -94,27 +98,30 @@ fn minor(version: &str) -> Option<(u32, u32)> {
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
-/// The pinned minor version is the one that is tried; both neighbours serve the same versions of the custom resources. That the
-/// cluster really does is seen by the probes, which are of those versions.
-fn is_supported(version: &str, pinned: &str) -> bool {
+/// The pinned minor version is the one that is tried; the stack says how far its neighbours serve the same versions of the custom
+/// resources. That the cluster really does is seen by the probes, which are of those versions.
+fn is_supported(version: &str, pinned: &str, beside: u32) -> bool {
     match (minor(version), minor(pinned)) {
-        (Some(found), Some(pinned)) => found.0 == pinned.0 && found.1.abs_diff(pinned.1) <= 1,
+        (Some(found), Some(pinned)) => found.0 == pinned.0 && found.1.abs_diff(pinned.1) <= beside,
         _ => false,
     }
 }
 
-fn supported(pinned: &str) -> String {
-    minor(pinned).map_or_else(
-        || pinned.to_owned(),
-        |(major, minor)| format!("{major}.{} to {major}.{}", minor.saturating_sub(1), minor + 1),
-    )
+fn supported(pinned: &str, beside: u32) -> String {
+    match (minor(pinned), beside) {
+        (None, _) => pinned.to_owned(),
+        (Some((major, minor)), 0) => format!("{major}.{minor}"),
+        (Some((major, minor)), _) => {
+            format!("{major}.{} to {major}.{}", minor.saturating_sub(beside), minor.saturating_add(beside))
+        }
+    }
 }
 
 // ---- the look ----
 
 /// Every Deployment that is this operator: by its image, by its label, or because the API server is told to ask it about the
 /// operator's objects. Neither names nor namespaces say anything: helm and OLM have their own.
-async fn look(client: &Client, operator: Operator, is_adopted: bool) -> Result<Vec<Found>> {
+async fn look(client: &Client, operator: &Operator, is_adopted: bool) -> Result<Vec<Found>> {
     let all = ListParams::default();
     let (deployments, services): (Api<Deployment>, Api<Service>) = (Api::all(client.clone()), Api::all(client.clone()));
     let validating: Api<ValidatingWebhookConfiguration> = Api::all(client.clone());
@@ -123,24 +130,28 @@ async fn look(client: &Client, operator: Operator, is_adopted: bool) -> Result<V
         tokio::try_join!(deployments.list(&all), validating.list(&all), mutating.list(&all), services.list(&all));
     let (deployments, validating, mutating, services) =
         seen.map_err(|error| kubernetes::refused("cannot look for operators", &error))?;
-    let facts = facts(operator);
     let validating = validating.items.into_iter().flat_map(|it| it.webhooks.unwrap_or_default());
     let validating = validating.map(|webhook| (webhook.rules.unwrap_or_default(), webhook.client_config));
     let mutating = mutating.items.into_iter().flat_map(|it| it.webhooks.unwrap_or_default());
     let mutating = mutating.map(|webhook| (webhook.rules.unwrap_or_default(), webhook.client_config));
     let asked: Vec<ServiceReference> =
-        validating.chain(mutating).filter_map(|webhook| asked(&facts, webhook)).collect();
-    Ok(sift(&facts, &deployments.items, &services.items, &asked, is_adopted))
+        validating.chain(mutating).filter_map(|webhook| asked(operator, webhook)).collect();
+    Ok(sift(operator, &deployments.items, &services.items, &asked, is_adopted))
 }
 
 /// The Service that the API server asks about objects of the operator's group.
-fn asked(facts: &Facts, (rules, config): (Vec<RuleWithOperations>, WebhookClientConfig)) -> Option<ServiceReference> {
-    let is_about = |rule: &RuleWithOperations| rule.api_groups.iter().flatten().any(|group| group == facts.group);
+fn asked(
+    operator: &Operator,
+    (rules, config): (Vec<RuleWithOperations>, WebhookClientConfig),
+) -> Option<ServiceReference> {
+    let is_about = |rule: &RuleWithOperations| {
+        rule.api_groups.iter().flatten().any(|group| *group == operator.recognised_by.api_group)
+    };
     if rules.iter().any(is_about) { config.service } else { None }
 }
 
 fn sift(
-    facts: &Facts,
+    operator: &Operator,
     deployments: &[Deployment],
     services: &[Service],
     asked: &[ServiceReference],
@@ -148,7 +159,7 @@ fn sift(
 ) -> Vec<Found> {
     let runs = |deployment: &&Deployment| {
         let label = deployment.labels().get("app.kubernetes.io/name").map(String::as_str);
-        program(&image_of(deployment)) == facts.program || label == Some(facts.label)
+        program(&image_of(deployment)) == operator.recognised_by.image || label == Some(&operator.recognised_by.label)
     };
     let mut found: Vec<&Deployment> = deployments.iter().filter(runs).collect();
     for reference in asked {
@@ -167,7 +178,7 @@ fn sift(
             kubernetes::is_applied_by_us(deployment)
         } else {
             // In a cluster that we made this namespace is ours.
-            deployment.namespace().as_deref() == Some(facts.namespace)
+            deployment.namespace().as_deref() == Some(operator.namespace.as_str())
         }
     };
     let tell = |deployment: &Deployment| Found {

@@ -17,8 +17,8 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, DeleteParams, ListParams};
 use kube::{Client, ResourceExt as _};
 
-use super::{Facts, Found, Observation, PAUSE, available, facts, observe_used, probe};
-use crate::step_id::Operator;
+use super::{Found, Observation, PAUSE, ask, available, observe_used};
+use crate::stack::Operator;
 
 /// How many objects are named; a namespace that was removed takes all of its objects with it.
 const NAMED: usize = 3;
@@ -78,7 +78,7 @@ pub(super) async fn what_is_lacking(
 /// another one for it, a type that was gone is not watched any more, and a back-off lasts up to five minutes.
 pub(super) async fn start_anew_if_broken(
     client: &Client,
-    facts: &Facts,
+    facts: &Operator,
     lacks: &[Lack],
     reporter: &StepReporter,
 ) -> Result<()> {
@@ -89,8 +89,8 @@ pub(super) async fn start_anew_if_broken(
     start_anew(client, facts, running, reporter).await
 }
 
-async fn pods(client: &Client, facts: &Facts) -> Result<Vec<Pod>> {
-    let pods: Api<Pod> = Api::namespaced(client.clone(), facts.namespace);
+async fn pods(client: &Client, facts: &Operator) -> Result<Vec<Pod>> {
+    let pods: Api<Pod> = Api::namespaced(client.clone(), &facts.namespace);
     let listed = pods.list(&ListParams::default()).await;
     let mut listed = listed.map_err(|error| kubernetes::refused("cannot list the pods of the operator", &error))?.items;
     listed.retain(|pod| is_of(pod, facts));
@@ -98,16 +98,16 @@ async fn pods(client: &Client, facts: &Facts) -> Result<Vec<Pod>> {
 }
 
 /// A Deployment has its pods by a ReplicaSet that is called like it, with a hash behind.
-fn is_of(pod: &Pod, facts: &Facts) -> bool {
+fn is_of(pod: &Pod, facts: &Operator) -> bool {
     let sets = pod.owner_references().iter().filter(|owner| owner.kind == "ReplicaSet");
     let mut owners = sets.filter_map(|set| set.name.rsplit_once('-').map(|(name, _)| name));
-    owners.any(|owner| facts.deployments.iter().any(|(deployment, _)| owner == *deployment))
+    owners.any(|owner| facts.deployments.contains_key(owner))
 }
 
 /// Removes these pods and waits until they are gone: until then they count as available.
-async fn start_anew(client: &Client, facts: &Facts, running: Vec<Pod>, reporter: &StepReporter) -> Result<()> {
+async fn start_anew(client: &Client, facts: &Operator, running: Vec<Pod>, reporter: &StepReporter) -> Result<()> {
     reporter.waiting("restarting the operator");
-    let pods: Api<Pod> = Api::namespaced(client.clone(), facts.namespace);
+    let pods: Api<Pod> = Api::namespaced(client.clone(), &facts.namespace);
     let mut old = BTreeSet::new();
     for pod in running {
         let name = pod.name_any();
@@ -126,35 +126,37 @@ async fn start_anew(client: &Client, facts: &Facts, running: Vec<Pod>, reporter:
 /// answer then is a failure, for a second run would do the same.
 pub(super) async fn serving(
     client: &Client,
-    operator: Operator,
+    operator: &Operator,
     manifest: &Manifest,
     reporter: &StepReporter,
 ) -> Result<()> {
-    let (facts, probe) = (facts(operator), probe(operator));
     let (by_itself, patience) = (Patience::begin(BY_ITSELF), Patience::begin(SERVING));
     let mut started_anew = false;
     let mut polling = Polling::every(PAUSE);
     loop {
         polling.turn().await;
-        let answer = probe.ask(client).await;
-        let lacks = kubernetes::bundles(client, manifest, facts.authority()).await?;
+        let answer = ask(client, operator).await;
+        let lacks = match operator.authority() {
+            Some(authority) => kubernetes::bundles(client, manifest, authority).await?,
+            None => Vec::new(),
+        };
         let words = match answer {
             Answer::Serving if lacks.is_empty() => return Ok(()),
             Answer::NotServing(words) if lacks.is_empty() => format!("its webhook does not answer yet: {words}"),
             _ => in_words(&lacks),
         };
         reporter.waiting(&words);
-        let will_not = facts.tells_at_start && !lacks.is_empty();
+        let will_not = operator.writes_authority_at_start() && !lacks.is_empty();
         if !started_anew && (will_not || by_itself.is_over()) {
             started_anew = true;
-            start_anew(client, &facts, pods(client, &facts).await?, reporter).await?;
-            available(client, &facts, reporter).await?;
+            start_anew(client, operator, pods(client, operator).await?, reporter).await?;
+            available(client, operator, reporter).await?;
         } else if patience.is_over() {
-            let what = format!("{} was restarted, and its webhook still does not answer", operator.title());
-            let namespace = facts.namespace;
+            let what = format!("{} was restarted, and its webhook still does not answer", operator.title);
+            let namespace = &operator.namespace;
             let hint = format!(
                 "`kubectl --namespace {namespace} get pods` and `kubectl --namespace {namespace} logs deployment/{}` may show why; ",
-                facts.deployments.last().map_or("", |(name, _)| name),
+                operator.main_deployment(),
             );
             return Err(Failure::new(FailureId::OperatorBroken, what)
                 .evidence(words)
@@ -167,7 +169,7 @@ pub(super) async fn serving(
 /// An operator of somebody else may be starting, and that is all that is waited for.
 pub(super) async fn wait_for_used(
     client: &Client,
-    operator: Operator,
+    operator: &Operator,
     found: &Found,
     reporter: &StepReporter,
 ) -> Result<()> {
@@ -180,10 +182,8 @@ pub(super) async fn wait_for_used(
             other => other.detail().to_owned(),
         };
         if patience.is_over() {
-            let what = format!(
-                "the {} of this cluster does not work, and was not installed by this program",
-                operator.title()
-            );
+            let what =
+                format!("the {} of this cluster does not work, and was not installed by this program", operator.title);
             let hint = "nothing of it was changed: repair it the way it was installed, and run this again";
             return Err(Failure::new(FailureId::OperatorBroken, what).evidence(why).hint(hint).into());
         }
@@ -197,6 +197,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::stack::OperatorName;
 
     fn lack(object: &str) -> Lack {
         Lack { object: object.to_owned(), what: What::Gone }
@@ -220,11 +221,12 @@ mod tests {
             let owner = json!({"apiVersion": "x/v1", "kind": kind, "name": owner, "uid": "1"});
             serde_json::from_value(json!({"metadata": {"name": "x", "ownerReferences": [owner]}})).unwrap()
         };
-        let facts = facts(Operator::CertManager);
+        let stack = crate::stack::Stack::pgedge().unwrap();
+        let facts = stack.operator(OperatorName::CERT_MANAGER).unwrap();
         for owner in ["cert-manager-5d8c5f8d4b", "cert-manager-webhook-5d8c5f8d4b"] {
-            assert!(is_of(&pod("ReplicaSet", owner), &facts), "{owner}");
+            assert!(is_of(&pod("ReplicaSet", owner), facts), "{owner}");
         }
-        assert!(!is_of(&pod("ReplicaSet", "cert-manager-approver-5d8c5f8d4b"), &facts));
-        assert!(!is_of(&pod("Job", "cert-manager-startupapicheck"), &facts));
+        assert!(!is_of(&pod("ReplicaSet", "cert-manager-approver-5d8c5f8d4b"), facts));
+        assert!(!is_of(&pod("Job", "cert-manager-startupapicheck"), facts));
     }
 }

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::options::Provider;
-use crate::pins::Pins;
+use crate::stack::{ImageRole, Stack};
 use crate::step_id::StepId;
 use crate::steps::test_run::{TestRun, failure_of};
 
@@ -45,11 +45,11 @@ fn manifest(image: &str) -> String {
     objects.map(|object| format!("---\n{object}\n")).concat()
 }
 
-const CNPG: Operator = Operator::CloudnativePg;
+const CNPG: OperatorName = OperatorName::CLOUDNATIVE_PG;
 
 /// The operator is not there, in a cluster of ours or an adopted one.
 fn in_cluster(provider: Provider) -> TestRun {
-    let image = Pins::built_in().unwrap().image(ImageRole::CloudnativePg).unwrap().image.to_string();
+    let image = Stack::pgedge().unwrap().pins.image(ImageRole::CLOUDNATIVE_PG).unwrap().image.to_string();
     let run = TestRun::with(|setup| {
         setup.options.provider = provider;
         setup.manifest("cloudnative-pg", &manifest(&image));
@@ -132,7 +132,7 @@ async fn an_operator_is_made_from_nothing_and_what_it_needs_comes_first() {
         let run = in_cluster(provider);
         assert!(matches!(seen(&run).await, Observation::Missing(_)));
         applied(&run).await.unwrap();
-        assert_eq!(seen(&run).await, Observation::Done(run.context.pins.manifests.cloudnative_pg.version.clone()));
+        assert_eq!(seen(&run).await, Observation::Done(run.context.stack.pins.manifest(CNPG).unwrap().version.clone()));
         let writes = run.api.writes();
         let place = |write: &str| writes.iter().position(|found| found.starts_with(write)).unwrap();
         assert_eq!(place("PATCH namespaces"), 0, "{writes:?}");
@@ -354,7 +354,7 @@ fn foreign(version: &str) -> serde_json::Value {
 async fn an_operator_of_a_supported_version_is_used_and_nothing_is_written() {
     let run = installed(Provider::Adopted).await;
     run.api.remove("deployments", "cnpg-system", "cnpg-controller-manager");
-    run.api.put(foreign(&run.context.pins.manifests.cloudnative_pg.version));
+    run.api.put(foreign(&run.context.stack.pins.manifest(CNPG).unwrap().version));
     let before = run.api.writes();
     assert!(matches!(seen(&run).await, Observation::Done(words) if words.contains("that of namespace databases")));
     applied(&run).await.unwrap();

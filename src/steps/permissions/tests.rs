@@ -9,7 +9,9 @@ use crate::steps::test_run::{TestRun, failure_of};
 
 #[test]
 fn a_longer_run_needs_more() {
-    let number = |until| needed(until, "default", false, &OPERATORS).len();
+    let stack = Stack::pgedge().unwrap();
+    let all: Vec<OperatorName> = stack.operator_names().collect();
+    let number = |until| needed(stack, until, "default", false, &all).unwrap().len();
     assert!(number(Stage::Cluster) < number(Stage::Operators));
     assert!(number(Stage::Operators) < number(Stage::Prove));
     assert!(number(Stage::Prove) < 200, "{}", number(Stage::Prove));
@@ -17,16 +19,18 @@ fn a_longer_run_needs_more() {
 
 #[test]
 fn nothing_is_needed_to_make_what_is_there() {
-    let all = needed(Stage::Prove, "lab", true, &OPERATORS);
+    let stack = Stack::pgedge().unwrap();
+    let operators: Vec<OperatorName> = stack.operator_names().collect();
+    let all = needed(stack, Stage::Prove, "lab", true, &operators).unwrap();
     let create = |resource| Right::new(None, "create", resource);
     for resource in ["namespaces", "customresourcedefinitions.apiextensions.k8s.io"] {
         assert!(all.contains(&create(resource)), "{resource}");
     }
-    let used = needed(Stage::Prove, "lab", false, &[]);
+    let used = needed(stack, Stage::Prove, "lab", false, &[]).unwrap();
     assert!(used.is_subset(&all));
     assert!(!used.contains(&create("namespaces")));
     assert!(used.contains(&Right::new(Some("lab"), "create", "pods/exec")));
-    let one = needed(Stage::Operators, "lab", true, &[Operator::CloudnativePg]);
+    let one = needed(stack, Stage::Operators, "lab", true, &operators[1..]).unwrap();
     assert!(!one.contains(&Right::new(Some("cert-manager"), "create", "deployments.apps")));
     assert!(!one.contains(&Right::new(Some("kube-system"), "create", "roles.rbac.authorization.k8s.io")));
 }

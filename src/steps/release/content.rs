@@ -9,7 +9,7 @@ use bootstrap_run::failure;
 use k8s_openapi::ByteString;
 use serde_json::Value;
 
-use crate::pins::ChartPin;
+use crate::stack::ChartPin;
 
 const DEFAULTS: &str = "values.yaml";
 const TEMPLATES: &str = "templates/";
@@ -24,7 +24,8 @@ pub(super) fn other_edition(pin: &ChartPin, chart: &Value, folder: &Path) -> Res
         return Ok(Some(format!("it is {name} {version}, not {} {}", pin.name, pin.version)));
     }
     let wanted = pin.files.iter().filter(|file| file.path.starts_with(TEMPLATES));
-    let wanted: BTreeMap<String, Sha256> = wanted.map(|file| (file.path.clone(), file.sha256.clone())).collect();
+    let wanted = wanted.map(|file| Ok((file.path.clone(), file.sum()?.clone())));
+    let wanted: BTreeMap<String, Sha256> = wanted.collect::<Result<_>>()?;
     let found = sums(&chart["templates"])?;
     let names: BTreeSet<&String> = wanted.keys().chain(found.keys()).collect();
     if let Some(name) = names.into_iter().find(|name| wanted.get(*name) != found.get(*name)) {
@@ -41,7 +42,7 @@ pub(super) fn other_edition(pin: &ChartPin, chart: &Value, folder: &Path) -> Res
         Err(error) => return Err(failure::from_io(error)),
     };
     // What is changed on the disk is the business of the step that puts it there.
-    let pinned = pin.files.iter().find(|file| file.path == DEFAULTS).map(|file| &file.sha256);
+    let pinned = pin.files.iter().find(|file| file.path == DEFAULTS).and_then(|file| file.sha256.as_ref());
     if pinned != Some(&Sha256::of(defaults.as_bytes())) {
         return Ok(None);
     }
@@ -122,17 +123,17 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::pins::Pins;
+    use crate::stack::Stack;
 
     /// The pins of a chart that has these files, and its folder.
     fn pinned(files: &[(&str, &str)]) -> (ChartPin, tempfile::TempDir) {
-        let mut pin = Pins::built_in().unwrap().chart;
+        let mut pin = Stack::pgedge().unwrap().pins.chart().unwrap().clone();
         let template = pin.files[0].clone();
         let folder = tempfile::tempdir().unwrap();
         pin.files.clear();
         for (path, text) in files {
             let mut file = template.clone();
-            (file.path, file.sha256) = ((*path).to_owned(), Sha256::of(text));
+            (file.path, file.sha256) = ((*path).to_owned(), Some(Sha256::of(text)));
             pin.files.push(file);
             let place = folder.path().join(path);
             fs_err::create_dir_all(place.parent().unwrap()).unwrap();

@@ -27,7 +27,7 @@ pub(crate) async fn locate(context: &Context) -> Result<()> {
 /// another namespace than was named, or its name is taken by another chart.
 pub(super) async fn find(context: &Context, client: &Client) -> Result<Option<Release>> {
     let releases = kubernetes::releases(client, Options::RELEASE).await?;
-    let found = choose(releases, &context.pins.chart.name, context.options.namespace.as_deref())?;
+    let found = choose(releases, &context.stack.pins.chart()?.name, context.options.namespace.as_deref())?;
     if let Some(release) = &found {
         let nodes = u8::try_from(node_names(release).len()).unwrap_or_default();
         let nodes = if nodes == 0 { context.nodes() } else { nodes };

@@ -6,7 +6,7 @@ use bootstrap_cluster::kubernetes::mock::refusal;
 
 use super::*;
 use crate::options::Provider;
-use crate::pins::Tool;
+use crate::stack::ToolName;
 use crate::steps::nodes::tests::{put_cloudnative_pg, put_node, unschedulable};
 use crate::steps::test_run::{Program, Setup, TestRun, failure_of, wrong};
 
@@ -16,7 +16,7 @@ const TEMPLATE: &str = "kind: ConfigMap\n";
 /// A run with helm and a chart, in a cluster with CloudNativePG.
 fn with(helm: Program, change: impl FnOnce(&mut Setup)) -> TestRun {
     let run = TestRun::with(|setup| {
-        setup.tool(Tool::Helm, helm);
+        setup.tool(ToolName::HELM, helm);
         setup.chart(&[("values.yaml", VALUES), ("templates/config.yaml", TEMPLATE)]);
         change(setup);
     });
@@ -35,7 +35,7 @@ fn helm_that_waits() -> Program {
 
 /// A revision as helm keeps it, of this run's chart and with its values, which made the ConfigMap `pgedge-config`.
 fn put_revision(run: &TestRun, namespace: &str, revision: u32, status: &str, change: impl FnOnce(&mut Value)) {
-    let pin = &run.context.pins.chart;
+    let pin = run.context.stack.pins.chart().unwrap();
     let encoded = serde_json::to_value(k8s_openapi::ByteString(TEMPLATE.into())).unwrap();
     let mut document = json!({
         "name": "pgedge", "namespace": namespace, "version": revision, "info": {"status": status},

@@ -19,20 +19,20 @@ pub struct Right {
     /// `None`: in all of them, or of a kind that is in none.
     namespace: Option<String>,
     /// As `kubectl auth can-i` takes it: `deployments.apps`, `pods/exec`.
-    resource: &'static str,
+    resource: String,
     verb: &'static str,
 }
 
 impl Right {
     /// The right to use this verb on this resource (`deployments.apps`, `pods/exec`), in one namespace or cluster-wide.
-    pub fn new(namespace: Option<&str>, verb: &'static str, resource: &'static str) -> Self {
-        Self { namespace: namespace.map(str::to_owned), resource, verb }
+    pub fn new(namespace: Option<&str>, verb: &'static str, resource: &str) -> Self {
+        Self { namespace: namespace.map(str::to_owned), resource: resource.to_owned(), verb }
     }
 
     fn attributes(&self) -> ResourceAttributes {
         let (resource, subresource) = match self.resource.split_once('/') {
             Some((resource, subresource)) => (resource, Some(subresource.to_owned())),
-            None => (self.resource, None),
+            None => (self.resource.as_str(), None),
         };
         let (name, group) = resource.split_once('.').unwrap_or((resource, ""));
         ResourceAttributes {
@@ -99,7 +99,7 @@ pub async fn user(client: &Client) -> Option<String> {
 pub fn in_lines(rights: &BTreeSet<Right>) -> Vec<String> {
     let mut verbs: BTreeMap<(Option<&str>, &str), Vec<&str>> = BTreeMap::new();
     for right in rights {
-        verbs.entry((right.namespace.as_deref(), right.resource)).or_default().push(right.verb);
+        verbs.entry((right.namespace.as_deref(), right.resource.as_str())).or_default().push(right.verb);
     }
     let mut lines: BTreeMap<(Option<&str>, Vec<&str>), Vec<&str>> = BTreeMap::new();
     for ((namespace, resource), verbs) in verbs {

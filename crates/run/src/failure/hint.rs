@@ -48,6 +48,8 @@ pub enum Ours {
     TakeOverNow,
     /// `versions --output json`: prints the pins in the layout of their file.
     Pins,
+    /// `pins check`: compares each pin with what upstream publishes.
+    PinsCheck,
 }
 
 /// A hint of pieces: words, and commands of this program.
@@ -153,6 +155,7 @@ impl Invocation {
             Ours::TakeOver => format!("down --take-over{cluster}"),
             Ours::TakeOverNow => format!("down --take-over --yes{cluster}"),
             Ours::Pins => "versions --output json".to_owned(),
+            Ours::PinsCheck => format!("pins check{cluster}{networks}"),
         };
         format!("pgedge-bootstrap {options}")
     }

@@ -58,6 +58,9 @@ failures! {
         /// A file of pins that was given cannot be used.
         PinsInvalid "pins-invalid"
             ["the file must have the layout of ", Ours::Pins]
+        /// The checksum of a file that is needed is not pinned yet.
+        PinUnknown "pin-unknown"
+            [Ours::PinsCheck, " tells what upstream publishes now"]
         /// A variable names a proxy that cannot be used, such as `HTTPS_PROXY`.
         ProxyInvalid "proxy-invalid"
             ["write the proxy like http://proxy.example:3128, or unset its variable"]

@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::stack::Stack;
 
 fn deployment(namespace: &str, name: &str, image: &str, labels: &Value, manager: &str) -> Deployment {
     serde_json::from_value(json!({
@@ -18,12 +19,16 @@ fn deployment(namespace: &str, name: &str, image: &str, labels: &Value, manager:
     .unwrap()
 }
 
-fn sifted(operator: Operator, deployments: &[Deployment], is_adopted: bool) -> Vec<Found> {
-    sift(&facts(operator), deployments, &[], &[], is_adopted)
+fn operator(name: OperatorName) -> &'static Operator {
+    Stack::pgedge().unwrap().operator(name).unwrap()
 }
 
-fn judged(operator: Operator, deployments: &[Deployment], is_adopted: bool, pinned: &str) -> Result<Stand, Failure> {
-    judge(operator, sifted(operator, deployments, is_adopted), is_adopted, pinned)
+fn sifted(name: OperatorName, deployments: &[Deployment], is_adopted: bool) -> Vec<Found> {
+    sift(operator(name), deployments, &[], &[], is_adopted)
+}
+
+fn judged(name: OperatorName, deployments: &[Deployment], is_adopted: bool, pinned: &str) -> Result<Stand, Failure> {
+    judge(operator(name), sifted(name, deployments, is_adopted), is_adopted, pinned)
 }
 
 const CNPG: &str = "ghcr.io/cloudnative-pg/cloudnative-pg";
@@ -36,7 +41,7 @@ fn an_operator_of_a_supported_version_is_used_whoever_installed_it() {
     let by_digest = deployment("databases", "x", &mirrored, &label, "Go-http-client");
     let olm = deployment("operators", "x", &mirrored, &json!({"olm.owner": "cloudnative-pg.v1.31.0"}), "olm");
     for (found, version) in [(helm, "1.29.2"), (by_digest, "1.30.0"), (olm, "1.31.0")] {
-        match judged(Operator::CloudnativePg, &[found], true, "1.30.1").unwrap() {
+        match judged(OperatorName::CLOUDNATIVE_PG, &[found], true, "1.30.1").unwrap() {
             Stand::Used(found) => assert_eq!(found.version.as_deref(), Some(version)),
             Stand::Ours => unreachable!("{version} is taken for ours"),
         }
@@ -52,7 +57,7 @@ fn an_operator_of_another_version_is_refused_with_the_facts() {
         ("example.com/own:latest", "unknown"),
     ] {
         let found = deployment("tls", "cm", image, &label, "helm");
-        let refused = judged(Operator::CertManager, &[found], true, "1.21.2").unwrap_err();
+        let refused = judged(OperatorName::CERT_MANAGER, &[found], true, "1.21.2").unwrap_err();
         assert_eq!(refused.id(), FailureId::OperatorForeign);
         let facts = format!("deployment tls/cm, image {image}, version {version}");
         assert_eq!(refused.seen(), [facts, "supported: 1.20 to 1.22".to_owned()]);
@@ -71,13 +76,13 @@ fn a_second_operator_is_refused() {
         (std::slice::from_ref(&other), false),
         (&[other.clone(), third], true),
     ] {
-        let refused = judged(Operator::CloudnativePg, deployments, is_adopted, "1.30.1").unwrap_err();
+        let refused = judged(OperatorName::CLOUDNATIVE_PG, deployments, is_adopted, "1.30.1").unwrap_err();
         assert!(refused.seen().iter().any(|seen| seen.contains("deployment other/cnpg")), "{:?}", refused.seen());
     }
     for is_adopted in [true, false] {
-        let alone = judged(Operator::CloudnativePg, std::slice::from_ref(&ours), is_adopted, "1.30.1");
+        let alone = judged(OperatorName::CLOUDNATIVE_PG, std::slice::from_ref(&ours), is_adopted, "1.30.1");
         assert_eq!(alone.unwrap(), Stand::Ours);
-        assert_eq!(judged(Operator::CloudnativePg, &[], is_adopted, "1.30.1").unwrap(), Stand::Ours);
+        assert_eq!(judged(OperatorName::CLOUDNATIVE_PG, &[], is_adopted, "1.30.1").unwrap(), Stand::Ours);
     }
 }
 
@@ -96,18 +101,18 @@ fn an_operator_is_found_by_what_the_api_server_asks() {
     };
     let config: WebhookClientConfig =
         serde_json::from_value(json!({"service": {"namespace": "hidden", "name": "webhook"}})).unwrap();
-    let facts = facts(Operator::CloudnativePg);
-    assert_eq!(asked(&facts, (rules("apps"), config.clone())), None);
-    let asked = [asked(&facts, (rules("postgresql.cnpg.io"), config)).unwrap()];
-    let found = sift(&facts, &[other.clone(), hidden], &[service(json!({"app": "manager"}))], &asked, true);
+    let facts = operator(OperatorName::CLOUDNATIVE_PG);
+    assert_eq!(asked(facts, (rules("apps"), config.clone())), None);
+    let asked = [asked(facts, (rules("postgresql.cnpg.io"), config)).unwrap()];
+    let found = sift(facts, &[other.clone(), hidden], &[service(json!({"app": "manager"}))], &asked, true);
     assert_eq!(found.iter().map(|found| found.deployment.as_str()).collect::<Vec<_>>(), ["manager"]);
-    assert_eq!(sift(&facts, &[other], &[service(json!({}))], &asked, true), []);
+    assert_eq!(sift(facts, &[other], &[service(json!({}))], &asked, true), []);
 }
 
 #[test]
 fn what_only_sounds_like_an_operator_is_none() {
     for image in ["ghcr.io/cloudnative-pg/postgresql:18", "ghcr.io/cloudnative-pg/plugin-barman-cloud:v0.5.1"] {
         let found = deployment("a", "b", image, &json!({}), "helm");
-        assert_eq!(sifted(Operator::CloudnativePg, &[found], true), [], "{image}");
+        assert_eq!(sifted(OperatorName::CLOUDNATIVE_PG, &[found], true), [], "{image}");
     }
 }
