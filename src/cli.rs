@@ -117,7 +117,9 @@ impl Cli {
             Some(Command::Pins(Pins::Check(check))) => &check.common,
             Some(Command::Down(down)) => &down.common,
             Some(Command::Env(env)) => &env.common,
-            Some(Command::Tutorial(_) | Command::Completions { .. } | Command::Man { .. }) => return None,
+            Some(Command::Tutorial(_) | Command::Stacks(_) | Command::Completions { .. } | Command::Man { .. }) => {
+                return None;
+            }
         })
     }
 }
@@ -147,6 +149,9 @@ pub(crate) enum Command {
     /// Ask upstream, or a mirror, whether it has what is pinned
     #[command(subcommand)]
     Pins(Pins),
+    /// Show the stacks that can run, and check one of your own
+    #[command(subcommand)]
+    Stacks(Stacks),
     /// Remove what this program made, and nothing else
     Down(Down),
     /// Print the environment in which kubectl, helm and psql reach the cluster
@@ -359,6 +364,24 @@ pub(crate) struct Check {
     pub(crate) write: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) common: Common,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Stacks {
+    /// List the stacks that this program has
+    List,
+    /// Print a stack, such as one to begin with
+    Show {
+        /// The name of a stack, or a file
+        #[arg(value_name = "NAME|FILE")]
+        stack: String,
+    },
+    /// Read a stack; exit code 1 if something is wrong with it, or one of its checksums is not known yet
+    Check {
+        /// The name of a stack, or a file
+        #[arg(value_name = "NAME|FILE")]
+        stack: String,
+    },
 }
 
 #[derive(Debug, Args)]

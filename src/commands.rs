@@ -15,6 +15,7 @@ mod pins;
 mod prefetch;
 mod prove;
 mod run;
+mod stacks;
 mod status;
 mod survey;
 mod tools;
@@ -46,7 +47,7 @@ use crate::cli::{self, Cli, Command, Common, Output, Shape};
 use crate::context::Context;
 use crate::options::{Options, Provider};
 use crate::places::Places;
-use crate::stack::{Pins, Stack};
+use crate::stack::{Memory, Pins, Stack};
 use crate::step_id::StepId;
 use crate::steps;
 
@@ -84,6 +85,7 @@ pub(crate) async fn run(cli: Cli, stop: &Stop) -> Result<Verdict> {
         Command::Versions(arguments) => versions::run(&arguments.common),
         Command::Pins(cli::Pins::Check(arguments)) => unless_stopped(stop, pins::check(&arguments)).await,
         Command::Env(arguments) => unless_stopped(stop, env::run(&arguments)).await,
+        Command::Stacks(arguments) => stacks::run(&arguments),
         Command::Tutorial(arguments) => tutorial::run(&arguments),
         Command::Completions { shell } => completions::run(shell),
         Command::Man { to } => man::run(&to),
@@ -187,9 +189,11 @@ fn context_of(
         mirror: common.mirror.clone(),
         registry_mirrors: common.registry_mirror.clone(),
     };
+    let stack = Stack::of_cluster(&memory(&places)?, common.stack.as_deref())?;
+    let (stack, _) = with_pins(common, stack)?;
     let invocation = flags::invocation(common, shape, flags::mode(adoption.is_some(), codespace), Some(&places));
     let trusted = authorities(common)?;
-    let mut context = Context::new(options, stack(common)?.0, places, platform()?, trusted)?;
+    let mut context = Context::new(options, stack, places, platform()?, trusted)?;
     context.invocation = invocation;
     decided(&context, shape, adoption);
     Ok(context)
@@ -219,9 +223,23 @@ fn places_of(places: Places, adoption: Option<Adoption>) -> (Places, Option<Adop
     (places, adoption)
 }
 
-/// The stack with the pins that were given, and the text that the pins were read from.
+/// The stack with the pins that were given, and the text that the pins were read from: for commands that are about no cluster, and
+/// need no directory of one.
 fn stack(common: &Common) -> Result<(Stack, String)> {
-    let stack = Stack::pgedge()?.clone();
+    let stack = match (&common.stack, places(common)) {
+        (None, Ok((places, _))) => Stack::of_cluster(&memory(&places)?, None)?,
+        (asked, _) => Stack::asked(asked.as_deref())?,
+    };
+    with_pins(common, stack)
+}
+
+/// Where the cluster remembers its stack.
+fn memory(places: &Places) -> Result<Memory> {
+    let is_there = places.engine.exists() || Adoption::read(&places.state)?.is_some();
+    Ok(Memory { state: places.state.clone(), is_there })
+}
+
+fn with_pins(common: &Common, stack: Stack) -> Result<(Stack, String)> {
     match common.pins.as_deref() {
         Some(file) => Pins::put_into(stack, file),
         None => {

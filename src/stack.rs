@@ -2,6 +2,7 @@
 //!
 //! Reading is strict: what is not understood is an error with its file and line.
 
+mod choice;
 mod names;
 mod operator;
 mod pins;
@@ -20,6 +21,7 @@ use bootstrap_run::given;
 use indexmap::IndexMap;
 use serde::Deserialize;
 
+pub(crate) use self::choice::{BUILT_IN, Memory};
 pub(crate) use self::names::{ImageRole, OperatorName, ToolName};
 pub(crate) use self::operator::{Operator, Question};
 pub(crate) use self::pins::{ChartPin, ImagePin, KnownFile, ManifestPin, NodeImagePin, Pins};
@@ -59,6 +61,8 @@ pub(crate) struct Stack {
     pub(crate) release: Release,
     pub(crate) upstream: Upstream,
     pub(crate) pins: Pins,
+    /// The name of one that is compiled in, or the absolute path of its file.
+    origin: String,
     /// The file that it was read from.
     text: String,
 }
@@ -267,7 +271,17 @@ impl File {
             schema: _,
         } = self;
         let pins = Pins { schema: pins::SCHEMA, tools, node_images, manifests, chart, images };
-        Stack { title, product, programs, operators, release, upstream, pins, text: text.to_owned() }
+        Stack {
+            title,
+            product,
+            programs,
+            operators,
+            release,
+            upstream,
+            pins,
+            origin: String::new(),
+            text: text.to_owned(),
+        }
     }
 
     /// The first thing that is wrong with it, beyond what its types say.
@@ -342,7 +356,12 @@ impl File {
 
     /// What the steps of a product use by name.
     fn wrong_product(&self) -> Option<Wrong> {
-        self.product?;
+        if self.product.is_none() {
+            return wrong(
+                "/title",
+                "the field `product` is missing: this version runs stacks of `product: pgedge` only",
+            );
+        }
         if self.chart.is_none() {
             return wrong("/product", "pgEdge is installed from a chart, and there is none");
         }

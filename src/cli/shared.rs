@@ -48,7 +48,10 @@ pub(crate) struct Common {
     /// Where the tools are put
     #[arg(long, value_name = "DIRECTORY", env = given::BIN_DIR.variable)]
     pub(crate) bin_dir: Option<PathBuf>,
-    /// Use these pins in the place of the built-in ones
+    /// What is to run: the name of a stack, or a file of a stack [default: that of the cluster; pgedge for a new one]
+    #[arg(long, value_name = "NAME|FILE", env = given::STACK.variable)]
+    pub(crate) stack: Option<String>,
+    /// Use these pins in the place of the stack's own
     #[arg(long, value_name = "FILE", env = given::PINS.variable, help_heading = "Networks")]
     pub(crate) pins: Option<PathBuf>,
     /// Fetch https://HOST/PATH as BASE/HOST/PATH; checksums stay the pinned ones

@@ -33,6 +33,7 @@ pub(super) fn invocation(
     Invocation {
         mode,
         cluster: name(&common.name)
+            + &common.stack.as_deref().map(|stack| flag(given::STACK, stack)).unwrap_or_default()
             + &path(given::PINS, common.pins.as_deref())
             + &path(given::BIN_DIR, common.bin_dir.as_deref()),
         namespace: namespace(shape),

@@ -104,6 +104,9 @@ async fn begin(
     // A release that is there is gone on with, wherever it is; what does not answer yet is asked again by its step.
     Deadline::bounds(deadline, "the cluster did not say where its release is", super::locate(context)).await?;
     remember_bin(common, context)?;
+    if common.stack.is_some() {
+        super::memory(&context.places)?.write(&context.stack)?;
+    }
     if is_claimed(context, until) {
         let lacks = "docker did not say who owns the cluster";
         let claimed = Deadline::bounds(deadline, lacks, claim(context)).await;

@@ -244,7 +244,6 @@ impl Pins {
     }
 
     /// The pins that have no checksum yet, by their addresses or names. An image without a digest is none of them: its tag is immutable.
-    #[cfg(test)]
     pub(crate) fn unknown(&self) -> Vec<String> {
         let tools = self.tools.values().flat_map(|tool| tool.platforms.values());
         let files = tools.map(|file| (&file.sha256, &file.url));

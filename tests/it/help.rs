@@ -31,6 +31,7 @@ fn help_names_every_command() {
         "wait",
         "versions",
         "pins",
+        "stacks",
         "down",
         "env",
         "guide",
@@ -80,7 +81,10 @@ fn every_command_gets_a_page_of_the_manual() {
     let mut wanted: Vec<String> = commands
         .filter(|name| *name != "help")
         .map(|name| format!("man/pgedge-bootstrap-{name}.1"))
-        .chain(["", "-tutorial-export", "-pins-check"].map(|name| format!("man/pgedge-bootstrap{name}.1")))
+        .chain(
+            ["", "-tutorial-export", "-pins-check", "-stacks-list", "-stacks-show", "-stacks-check"]
+                .map(|name| format!("man/pgedge-bootstrap{name}.1")),
+        )
         .collect();
     wanted.sort();
     assert_eq!(home.files(), wanted);

@@ -28,6 +28,7 @@ mod given;
 mod looks;
 mod pins;
 mod room;
+mod stacks;
 // What upstream says of the pins, and who signed it.
 mod refresh;
 mod signatures;

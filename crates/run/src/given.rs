@@ -36,6 +36,8 @@ pub const NAMESPACE: Setting = Setting { option: "--namespace", variable: "PGEDG
 pub const BIN_DIR: Setting = Setting { option: "--bin-dir", variable: "PGEDGE_BOOTSTRAP_BIN_DIR" };
 /// The file of pins that is used in the place of the built-in ones.
 pub const PINS: Setting = Setting { option: "--pins", variable: "PGEDGE_BOOTSTRAP_PINS" };
+/// What is to run: the name of a stack, or a file of one.
+pub const STACK: Setting = Setting { option: "--stack", variable: "PGEDGE_BOOTSTRAP_STACK" };
 /// The address that downloads come from in the place of upstream.
 pub const MIRROR: Setting = Setting { option: "--mirror", variable: "PGEDGE_BOOTSTRAP_MIRROR" };
 /// The addresses that images are pulled through, each for one registry.

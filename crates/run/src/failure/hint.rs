@@ -48,6 +48,8 @@ pub enum Ours {
     TakeOverNow,
     /// `versions --output json`: prints the pins in the layout of their file.
     Pins,
+    /// `stacks show pgedge`: prints the default stack.
+    Stack,
     /// `pins check`: compares each pin with what upstream publishes.
     PinsCheck,
 }
@@ -155,6 +157,7 @@ impl Invocation {
             Ours::TakeOver => format!("down --take-over{cluster}"),
             Ours::TakeOverNow => format!("down --take-over --yes{cluster}"),
             Ours::Pins => "versions --output json".to_owned(),
+            Ours::Stack => "stacks show pgedge".to_owned(),
             Ours::PinsCheck => format!("pins check{cluster}{networks}"),
         };
         format!("pgedge-bootstrap {options}")

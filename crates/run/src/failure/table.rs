@@ -58,6 +58,9 @@ failures! {
         /// A file of pins that was given cannot be used.
         PinsInvalid "pins-invalid"
             ["the file must have the layout of ", Ours::Pins]
+        /// A stack that was given cannot be used.
+        StackInvalid "stack-invalid"
+            ["the file must have the layout of ", Ours::Stack]
         /// The checksum of a file that is needed is not pinned yet.
         PinUnknown "pin-unknown"
             [Ours::PinsCheck, " tells what upstream publishes now"]
