@@ -28,7 +28,6 @@ mod versions;
 mod wait;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Result;
 use bootstrap_cluster::adoption::{Adoption, Fit};
@@ -46,6 +45,7 @@ use bootstrap_screen::ui;
 use crate::cli::{self, Cli, Command, Common, Output, Shape};
 use crate::context::Context;
 use crate::options::{Options, Provider};
+use crate::patience;
 use crate::places::Places;
 use crate::stack::{Memory, Pins, Stack};
 use crate::step_id::StepId;
@@ -163,7 +163,7 @@ async fn lead_home(context: &Context) -> Result<()> {
 }
 
 async fn locate(context: &Context) -> Result<()> {
-    match tokio::time::timeout(GLANCE, steps::locate_release(context)).await {
+    match tokio::time::timeout(patience::LOCATE_RELEASE, steps::locate_release(context)).await {
         Ok(Err(error)) if failure::of(&error).map(Failure::id) == Some(FailureId::ReleaseAmbiguous) => Err(error),
         _ => Ok(()),
     }
@@ -303,16 +303,9 @@ fn ago(seconds: u64) -> String {
     }
 }
 
-/// A look must not take longer than a person, or a script that asks for it, waits.
-const PATIENCE: Duration = Duration::from_secs(9);
-
-/// How long a command waits to be told where the release is, before it does without. A busy machine answers in a second or
-/// two; one that cannot answer refuses at once.
-const GLANCE: Duration = Duration::from_secs(3);
-
 /// Looks at a step for at most [`PATIENCE`].
 async fn look(context: &Context, step: StepId) -> Result<Observation> {
-    match tokio::time::timeout(PATIENCE, context.observe(step)).await {
+    match tokio::time::timeout(patience::LOOK_OF_A_COMMAND, context.observe(step)).await {
         Ok(observation) => observation,
         Err(_) if waits_for_docker(context, step) => Err(silent_docker().into()),
         Err(_) => Ok(no_answer()),
@@ -320,7 +313,7 @@ async fn look(context: &Context, step: StepId) -> Result<Observation> {
 }
 
 fn no_answer() -> Observation {
-    Observation::Waiting(format!("no answer after {} s", PATIENCE.as_secs()))
+    Observation::Waiting(format!("no answer after {} s", patience::LOOK_OF_A_COMMAND.as_secs()))
 }
 
 /// Whether a look at this step begins at docker, and docker has not said a word. Where it is expected to come, that is no failure.
@@ -331,6 +324,6 @@ fn waits_for_docker(context: &Context, step: StepId) -> bool {
 }
 
 fn silent_docker() -> Failure {
-    let seen = format!("no answer after {} s", PATIENCE.as_secs());
+    let seen = format!("no answer after {} s", patience::LOOK_OF_A_COMMAND.as_secs());
     Failure::new(FailureId::DockerNotRunning, "docker does not answer").evidence(seen)
 }

@@ -22,6 +22,7 @@ mod edition;
 mod lesson;
 mod options;
 mod owner;
+mod patience;
 mod places;
 mod stack;
 mod step_id;
@@ -29,7 +30,6 @@ mod step_id;
 use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use bootstrap_run::failure::{Failure, FailureId, Invocation, Report};
 use bootstrap_run::stop::{Interrupted, Stop};
@@ -45,12 +45,6 @@ const INTERRUPTED: u8 = 130;
 
 /// Of a run that ended for a reason that nobody expected.
 const DEFECT: u8 = 3;
-
-/// How long a thread that writes a file may go on when the run has ended.
-const LAST_WORK: Duration = Duration::from_secs(5);
-
-/// The same when the end was asked for twice: the time that it takes to end the programs that were started.
-const LAST_BLOWS: Duration = Duration::from_millis(300);
 
 fn main() -> ExitCode {
     let broken = Arc::<OnceLock<Report>>::default();
@@ -91,7 +85,7 @@ fn main() -> ExitCode {
         })
     });
     // A thread may be in the middle of writing a file: its temporary name is removed if it may finish.
-    runtime.shutdown_timeout(if stop.is_insisted() { LAST_BLOWS } else { LAST_WORK });
+    runtime.shutdown_timeout(if stop.is_insisted() { patience::THREADS_END_AT_ONCE } else { patience::THREADS_END });
     code
 }
 

@@ -8,8 +8,6 @@ mod state;
 mod unsent;
 mod waiting;
 
-use std::time::Duration;
-
 use anyhow::{Context as _, Result};
 use bootstrap_cluster::sql::{Database, Role};
 
@@ -20,15 +18,10 @@ pub(crate) use state::Subscription;
 pub(crate) use unsent::{Before, MadeAnew, Unsent, foresee, unsent};
 pub(crate) use waiting::{Next, Waiting};
 
+use crate::patience;
 use reason::reasons_of;
 use state::NodeLook;
 use unsent::Known;
-
-/// Between two looks at the subscriptions: Spock shows its state in a function, which cannot be watched.
-pub(crate) const PAUSE: Duration = Duration::from_millis(500);
-
-/// A statement that waits for nothing.
-const STATEMENT: Duration = Duration::from_secs(30);
 
 /// How much of a server's log is read for the reason, and how old it may be: workers that fail are tried every five seconds.
 const LOG_LINES: i64 = 500;
@@ -56,9 +49,9 @@ pub(crate) async fn look(databases: &[Database]) -> Result<Mesh> {
 }
 
 async fn look_at(database: &Database) -> Result<NodeLook> {
-    match database.run(Role::Superuser, state::LOOK, STATEMENT).await {
+    match database.run(Role::Superuser, state::LOOK, patience::STATEMENT).await {
         Ok(rows) => NodeLook::read(&database.node, &rows.concat().concat()),
-        Err(error) => match database.run(Role::Superuser, state::IS_WITHOUT_SPOCK, STATEMENT).await {
+        Err(error) => match database.run(Role::Superuser, state::IS_WITHOUT_SPOCK, patience::STATEMENT).await {
             Ok(rows) if rows.concat() == ["t"] => Ok(NodeLook::without_spock(&database.node)),
             _ => Err(error),
         },
@@ -71,7 +64,7 @@ async fn look_at(database: &Database) -> Result<NodeLook> {
 /// As [`look`].
 pub(crate) async fn before_the_chart(database: &Database) -> Result<Before> {
     let ask = async |statement: &str| -> Result<String> {
-        Ok(database.run(Role::Superuser, statement, STATEMENT).await?.concat().concat())
+        Ok(database.run(Role::Superuser, statement, patience::STATEMENT).await?.concat().concat())
     };
     let mut known = Known::read(look_at(database).await?, &ask(unsent::BEFORE).await?)?;
     if known.notes_progress() {
@@ -85,7 +78,8 @@ pub(crate) async fn before_the_chart(database: &Database) -> Result<Before> {
 /// # Errors
 /// As [`look`], and where the server keeps no times of commits.
 pub(crate) async fn committed_since(database: &Database, since: &str) -> Result<u64> {
-    let counted = database.run(Role::Superuser, &unsent::count_statement(since), STATEMENT).await?.concat().concat();
+    let counted =
+        database.run(Role::Superuser, &unsent::count_statement(since), patience::STATEMENT).await?.concat().concat();
     counted.parse().with_context(|| format!("not a number: {counted}"))
 }
 

@@ -8,6 +8,7 @@ use bootstrap_screen::ui;
 use super::{Verdict, namespaced};
 use crate::cli::{Env, Output, Shape};
 use crate::context::Context;
+use crate::patience;
 use crate::steps;
 
 pub(super) async fn run(arguments: &Env) -> Result<Verdict> {
@@ -49,7 +50,7 @@ pub(super) async fn run(arguments: &Env) -> Result<Verdict> {
 /// # Errors
 /// [`FailureId::ClusterForeign`].
 async fn refuse_anothers(context: &Context) -> Result<()> {
-    let asked = tokio::time::timeout(super::GLANCE, steps::cause_in_docker(context)).await;
+    let asked = tokio::time::timeout(patience::LOCATE_RELEASE, steps::cause_in_docker(context)).await;
     match asked {
         Ok(Ok(Some(found))) if found.id() == FailureId::ClusterForeign => Err(found.into()),
         _ => Ok(()),
@@ -59,7 +60,7 @@ async fn refuse_anothers(context: &Context) -> Result<()> {
 /// A kubeconfig that leads elsewhere is handed to nobody. Where nobody can tell, as while docker starts, a shell gets the tools all
 /// the same.
 async fn lead_home(context: &Context, quiet: bool) -> Result<()> {
-    let why = match tokio::time::timeout(super::GLANCE, super::lead_home(context)).await {
+    let why = match tokio::time::timeout(patience::LOCATE_RELEASE, super::lead_home(context)).await {
         Ok(Ok(())) => return Ok(()),
         Ok(Err(error)) => match failure::of(&error) {
             Some(found) if ![FailureId::ClusterChanged, FailureId::ClusterForeign].contains(&found.id()) => {
@@ -67,7 +68,7 @@ async fn lead_home(context: &Context, quiet: bool) -> Result<()> {
             }
             _ => return Err(error),
         },
-        Err(_) => format!("no answer within {} s", super::GLANCE.as_secs()),
+        Err(_) => format!("no answer within {} s", patience::LOCATE_RELEASE.as_secs()),
     };
     if !quiet && context.places.kubeconfig.exists() {
         let place = context.places.kubeconfig.display();

@@ -6,6 +6,7 @@ use bootstrap_run::step::Observation;
 use serde::Serialize;
 
 use crate::context::Context;
+use crate::patience;
 use crate::step_id::StepId;
 use crate::steps;
 
@@ -66,7 +67,7 @@ impl Finding {
         };
         // What docker shows of the cluster is the cause of what is seen in it.
         if !finding.holds() && !finding.failed_by(FailureId::DockerNotRunning) && is_in_docker(step) {
-            let cause = tokio::time::timeout(super::PATIENCE, steps::cause_in_docker(context)).await;
+            let cause = tokio::time::timeout(patience::LOOK_OF_A_COMMAND, steps::cause_in_docker(context)).await;
             let silent = || Ok((!context.places.kubeconfig.exists()).then(super::silent_docker));
             if let Some(cause) = cause.unwrap_or_else(|_| silent())? {
                 return Ok(Self::failed_with(&cause, &context.invocation));
@@ -76,7 +77,7 @@ impl Finding {
             return Ok(finding);
         }
         // Of nodes that do not replicate, the servers know more than their state.
-        let asked = tokio::time::timeout(super::PATIENCE, steps::replication_failure(context)).await;
+        let asked = tokio::time::timeout(patience::LOOK_OF_A_COMMAND, steps::replication_failure(context)).await;
         Ok(match asked {
             Ok(Ok(Some(found))) => finding.with(&found, &context.invocation),
             // What cannot be asked now was looked at a moment ago.

@@ -5,7 +5,6 @@ mod place;
 mod prepared;
 
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use bootstrap_run::failure::{Failure, FailureId};
@@ -18,10 +17,8 @@ use crate::cli::Guide;
 use crate::context::Context;
 use crate::lesson::{Content, Delivery, Lesson, LessonStep};
 use crate::options::Options;
+use crate::patience;
 use crate::steps;
-
-/// A command that takes longer than any of a lesson should is stopped.
-const COMMAND: Duration = Duration::from_secs(20 * 60);
 
 pub(super) async fn run(arguments: &Guide) -> Result<Verdict> {
     let lesson = &arguments.lesson;
@@ -174,7 +171,7 @@ impl Playing<'_> {
         // The lesson calls this program, too, which need not be on the PATH.
         let folders = folders.chain(own.parent().map(Path::to_owned));
         let path = std::env::join_paths(folders).context("a directory of PATH cannot be written there")?;
-        Ok(Command::new("sh", COMMAND)
+        Ok(Command::new("sh", patience::LESSON_COMMAND)
             .args(["-c", command])
             .env("PATH", path)
             .env("KUBECONFIG", namespaced::kubeconfig(self.context)?)

@@ -1,7 +1,6 @@
 //! The checks of a step of a lesson: whether the world is as it is when the step was done.
 
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::Result;
 use bootstrap_cluster::sql::Role;
@@ -13,6 +12,7 @@ use bootstrap_run::stop::Interrupted;
 use super::finding::Finding;
 use crate::context::Context;
 use crate::lesson::{Check, LessonStep, Query};
+use crate::patience;
 use crate::steps;
 
 /// What a look at one check found.
@@ -48,8 +48,9 @@ async fn look(context: &Context, check: &Check) -> Result<Finding> {
         Check::Holds(step) => Finding::of(context, *step).await,
         Check::File(name) => Finding::from_look(file(name), &context.invocation),
         Check::Query(query) => {
-            let look = tokio::time::timeout(super::PATIENCE, ask(context, query)).await;
-            let late = || Ok(Observation::Waiting(format!("no answer after {} s", super::PATIENCE.as_secs())));
+            let look = tokio::time::timeout(patience::LOOK_OF_A_COMMAND, ask(context, query)).await;
+            let late =
+                || Ok(Observation::Waiting(format!("no answer after {} s", patience::LOOK_OF_A_COMMAND.as_secs())));
             Finding::from_look(look.unwrap_or_else(|_| late()), &context.invocation)
         }
     }
@@ -74,13 +75,10 @@ fn file(name: &str) -> Result<Observation> {
     })
 }
 
-/// Rows arrive on the other nodes within a fraction of a second, and a statement waits for nothing.
-const STATEMENT: Duration = Duration::from_secs(8);
-
 async fn ask(context: &Context, query: &Query) -> Result<Observation> {
     let databases = steps::databases(context).await?;
     let answers = databases.iter().map(|database| async move {
-        (database.node.clone(), database.run(Role::Application, &query.sql, STATEMENT).await)
+        (database.node.clone(), database.run(Role::Application, &query.sql, patience::LESSON_STATEMENT).await)
     });
     for (node, answer) in futures::future::join_all(answers).await {
         match answer {

@@ -14,6 +14,7 @@ use super::last_run::LastRun;
 use crate::cli::{Output, Status};
 use crate::context::Context;
 use crate::options::Options;
+use crate::patience;
 use crate::replication::{Mesh, Subscription, in_megabytes};
 use crate::stack::OperatorName;
 use crate::step_id::StepId;
@@ -181,7 +182,7 @@ fn is_anothers(cluster: &Finding) -> bool {
 
 /// Asks what is in the cluster, for as long as a person waits. The inner error says why it could not be asked.
 async fn asked<T>(question: impl Future<Output = Result<T>>, run: &Invocation) -> Result<Result<T, Finding>> {
-    match tokio::time::timeout(super::PATIENCE, question).await {
+    match tokio::time::timeout(patience::LOOK_OF_A_COMMAND, question).await {
         Ok(Ok(known)) => Ok(Ok(known)),
         Ok(Err(error)) => Finding::from_look(Err(error), run).map(Err),
         Err(_) => Finding::from_look(Ok(super::no_answer()), run).map(Err),

@@ -16,12 +16,7 @@ use bootstrap_screen::ui;
 
 use crate::cli::{Common, Output};
 use crate::context::Context;
-
-/// Between two looks at a run that tells nothing of itself, such as `down`.
-const PAUSE: Duration = Duration::from_millis(500);
-
-/// The longest that another run is waited for, if no shorter `--deadline` is given. No run of ours is that long.
-const PATIENCE: Duration = Duration::from_secs(2 * 60 * 60);
+use crate::patience;
 
 /// Takes the cluster's lock, after those who have it.
 ///
@@ -29,9 +24,9 @@ const PATIENCE: Duration = Duration::from_secs(2 * 60 * 60);
 /// [`FailureId::RunInProgress`] if another run has it and gives no sign of life, [`FailureId::RunDeadline`] if it goes on
 /// for too long.
 pub(super) async fn take(context: &Context, common: &Common, given: Option<Deadline>) -> Result<RunLock> {
-    let deadline = given.unwrap_or_else(|| Deadline::after(PATIENCE));
+    let deadline = given.unwrap_or_else(|| Deadline::after(patience::OTHER_RUN_ENDS));
     let mut told = None;
-    let mut polling = Polling::every(PAUSE);
+    let mut polling = Polling::every(patience::POLL_OTHER_RUN);
     loop {
         polling.turn().await;
         let taken = RunLock::try_take(&context.places.state, "up");
@@ -45,7 +40,7 @@ pub(super) async fn take(context: &Context, common: &Common, given: Option<Deadl
             let failure = match given {
                 Some(given) => given.passed("another run is still in progress"),
                 None => {
-                    let what = format!("another run is still in progress after {}", in_words(PATIENCE));
+                    let what = format!("another run is still in progress after {}", in_words(patience::OTHER_RUN_ENDS));
                     Failure::new(FailureId::RunDeadline, what)
                 }
             };

@@ -2,7 +2,7 @@
 //! silent, or at the deadline.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Result;
 use bootstrap_run::event::RunEnd;
@@ -15,9 +15,7 @@ use jiff::Timestamp;
 
 use super::Verdict;
 use crate::cli::{Output, Wait};
-
-/// Between two looks for a run that has not begun: nothing can be watched before it is there.
-const LOOK: Duration = Duration::from_millis(200);
+use crate::patience;
 
 pub(super) async fn run(arguments: &Wait) -> Result<Verdict> {
     let common = &arguments.common;
@@ -40,7 +38,7 @@ pub(super) async fn run(arguments: &Wait) -> Result<Verdict> {
 async fn appears(status: &Path, arguments: &Wait) -> Result<RunState> {
     let patience = arguments.appear.min(arguments.deadline);
     let end = Patience::begin(patience);
-    let mut polling = Polling::every(LOOK);
+    let mut polling = Polling::every(patience::POLL_RUN_BEGINS);
     let mut told = arguments.common.output == Output::Json;
     loop {
         polling.turn().await;

@@ -19,15 +19,9 @@ use bootstrap_run::failure::{Failure, FailureId, Ours, hint};
 use bootstrap_run::matrix::{Matrix, Read};
 use tokio::time::Instant;
 
-use super::STATEMENT;
 use super::reason::Reason;
 use super::state::Subscription;
-
-/// How long the proof may take until every row has arrived. Measured lags are below 100 ms.
-const ARRIVAL: Duration = Duration::from_secs(30);
-
-/// What a statement that waits for rows may need beside that: a session, on a busy machine.
-const SESSION: Duration = Duration::from_secs(20);
+use crate::patience;
 
 /// How often is begun anew because another run has begun.
 const TRIES: usize = 3;
@@ -58,7 +52,7 @@ pub(crate) struct Late {
 /// # Errors
 /// Of a server that does not do what it is told.
 pub(crate) async fn prove(databases: &[Database]) -> Result<Proven> {
-    let end = Instant::now() + ARRIVAL;
+    let end = Instant::now() + patience::ROWS_ARRIVE;
     let mut tries = 1;
     loop {
         match try_to_prove(databases, &unique_key(), end).await? {
@@ -77,7 +71,8 @@ pub(crate) async fn prove(databases: &[Database]) -> Result<Proven> {
 async fn try_to_prove(databases: &[Database], run: &str, end: Instant) -> Result<Option<Proven>> {
     let without = make_table(databases, run, end).await?;
     if !without.is_empty() {
-        let what = format!("the table of the proof did not reach every node within {} s", ARRIVAL.as_secs());
+        let what =
+            format!("the table of the proof did not reach every node within {} s", patience::ROWS_ARRIVE.as_secs());
         return Ok(Some(Proven::Late(Late { what, pairs: without })));
     }
     let matrix = match write_and_read(databases, run, end).await {
@@ -91,7 +86,7 @@ async fn try_to_prove(databases: &[Database], run: &str, end: Instant) -> Result
         return Ok(Some(Proven::Holds(matrix)));
     }
     let pairs = matrix.nodes.len() * matrix.nodes.len().saturating_sub(1);
-    let what = format!("{} of {pairs} writes were not read within {} s", unread.len(), ARRIVAL.as_secs());
+    let what = format!("{} of {pairs} writes were not read within {} s", unread.len(), patience::ROWS_ARRIVE.as_secs());
     Ok(Some(Proven::Late(Late { what, pairs: unread })))
 }
 
@@ -117,12 +112,12 @@ async fn write_and_read(databases: &[Database], run: &str, end: Instant) -> Resu
 async fn make_table(databases: &[Database], run: &str, end: Instant) -> Result<Vec<Pair>> {
     let Some((first, others)) = databases.split_first() else { return Ok(Vec::new()) };
     let make = async {
-        first.run(Role::Application, &create_statement(), STATEMENT).await?;
-        match first.run(Role::Application, &begin_statement(run), STATEMENT).await {
+        first.run(Role::Application, &create_statement(), patience::STATEMENT).await?;
+        match first.run(Role::Application, &begin_statement(run), patience::STATEMENT).await {
             // Another run that held may have removed the table in between.
             Err(_) => {
-                first.run(Role::Application, &create_statement(), STATEMENT).await?;
-                first.run(Role::Application, &begin_statement(run), STATEMENT).await
+                first.run(Role::Application, &create_statement(), patience::STATEMENT).await?;
+                first.run(Role::Application, &begin_statement(run), patience::STATEMENT).await
             }
             begun => begun,
         }
@@ -146,14 +141,15 @@ impl std::fmt::Display for NewerRun {
 impl std::error::Error for NewerRun {}
 
 async fn write(database: &Database, run: &str) -> Result<()> {
-    let written = database.run(Role::Application, &write_statement(run, &database.node), STATEMENT).await?;
+    let written = database.run(Role::Application, &write_statement(run, &database.node), patience::STATEMENT).await?;
     if written.is_empty() { Err(NewerRun.into()) } else { Ok(()) }
 }
 
 /// What one node sees of the rows of the writers by the end.
 async fn read(database: &Database, run: &str, writers: &[&str], end: Instant) -> Result<Vec<Read>> {
     let left = end.saturating_duration_since(Instant::now());
-    let rows = database.run(Role::Application, &read_statements(run, writers, left), left + SESSION).await?;
+    let rows =
+        database.run(Role::Application, &read_statements(run, writers, left), left + patience::SESSION_OPENS).await?;
     let arrived = rows.into_iter().filter_map(|fields| {
         let [writer, lag] = <[String; 2]>::try_from(fields).ok()?;
         Some(Read { written_on: writer, read_on: database.node.clone(), lag_ms: lag.parse().ok()? })
@@ -273,7 +269,7 @@ fn read_statements(run: &str, writers: &[&str], patience: Duration) -> String {
 /// Removes the table on the first node, from which replication tells the others, unless a newer run uses it.
 async fn remove_table(databases: &[Database], run: &str) -> Result<()> {
     let Some(first) = databases.first() else { return Ok(()) };
-    first.run(Role::Application, &remove_statement(run), STATEMENT).await.map(drop).or_else(|error| {
+    first.run(Role::Application, &remove_statement(run), patience::STATEMENT).await.map(drop).or_else(|error| {
         let newer = bootstrap_run::failure::of(&error)
             .is_some_and(|found| found.seen().iter().any(|line| line.contains(A_NEWER_RUN_USES_IT)));
         if newer { Ok(()) } else { Err(error) }

@@ -6,15 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::state::{State, Subscription};
-
-/// Subscriptions that are not up by now have a reason: a server that refuses Spock's plugin tries every five seconds.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// What is left at least after the chart's job has run, however late that was: a worker is tried every five seconds.
-const AFTER_THE_CHART: Duration = Duration::from_secs(10);
-
-/// How long a lack that could be of a moment must be seen before it counts: a worker makes its slot when it starts.
-const AGREE: Duration = Duration::from_secs(2);
+use crate::patience;
 
 /// What is to be done about subscriptions as they were just seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +35,7 @@ pub(crate) struct Waiting {
 
 impl Waiting {
     pub(crate) fn begin() -> Self {
-        Self { since: Instant::now(), patience: PATIENCE, same: None, before_the_chart: None }
+        Self { since: Instant::now(), patience: patience::SUBSCRIPTIONS_START, same: None, before_the_chart: None }
     }
 
     pub(crate) fn is_over(&self) -> bool {
@@ -73,7 +65,7 @@ impl Waiting {
         let lasting: Vec<&&Subscription> = lacks.iter().filter(|found| found.is_final()).collect();
         // A slot may be made at this moment, by the worker or by the chart's job; what was switched off stays so.
         let at_once = !chart_has_run && lasting.iter().any(|found| found.state == State::Disabled);
-        if !lasting.is_empty() && (at_once || same_since.elapsed() >= AGREE) {
+        if !lasting.is_empty() && (at_once || same_since.elapsed() >= patience::LACK_IS_LASTING) {
             let mendable = lasting.iter().all(|found| found.is_mended_by_the_chart());
             return if mendable && !chart_has_run { Next::RunTheChart } else { Next::GiveUp };
         }
@@ -86,7 +78,7 @@ impl Waiting {
         let began = Instant::now();
         let done = job.await;
         self.since += began.elapsed();
-        self.patience = self.patience.max(waited + AFTER_THE_CHART);
+        self.patience = self.patience.max(waited + patience::SUBSCRIPTIONS_START_AFTER_THE_CHART);
         self.same = None;
         self.before_the_chart = Some(seen);
         done
@@ -121,7 +113,7 @@ mod tests {
     async fn what_is_down_is_waited_for_as_long_as_is_said() {
         for state in [State::Down, State::Starting, State::Initializing] {
             let decided = until_decided(&mut Waiting::begin(), &of_n2(state)).await;
-            assert_eq!(decided, (Next::GiveUp, PATIENCE), "{state:?}");
+            assert_eq!(decided, (Next::GiveUp, patience::SUBSCRIPTIONS_START), "{state:?}");
         }
         let mut waiting = Waiting::begin();
         tokio::time::advance(seconds(61)).await;
@@ -147,19 +139,19 @@ mod tests {
         assert_eq!(until_decided(&mut waiting, &disabled).await, (Next::RunTheChart, Duration::ZERO));
         waiting.while_the_chart_runs(disabled.to_vec(), async {}).await;
         assert_eq!(waiting.next(&disabled), Next::Wait, "the job has ended this moment");
-        assert_eq!(until_decided(&mut waiting, &disabled).await, (Next::GiveUp, AGREE));
+        assert_eq!(until_decided(&mut waiting, &disabled).await, (Next::GiveUp, patience::LACK_IS_LASTING));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_slot_that_is_missing_for_a_moment_is_being_made() {
         let mut waiting = Waiting::begin();
         let missing = of_n2(State::SlotMissing);
-        assert_eq!(until_decided(&mut waiting, &missing).await, (Next::RunTheChart, AGREE));
+        assert_eq!(until_decided(&mut waiting, &missing).await, (Next::RunTheChart, patience::LACK_IS_LASTING));
         waiting.while_the_chart_runs(missing.to_vec(), async {}).await;
-        assert_eq!(until_decided(&mut waiting, &missing).await, (Next::GiveUp, AGREE));
+        assert_eq!(until_decided(&mut waiting, &missing).await, (Next::GiveUp, patience::LACK_IS_LASTING));
         let lost = [subscription("n2", "n1", State::SlotLost), subscription("n1", "n2", State::SlotMissing)];
         let decided = until_decided(&mut Waiting::begin(), &lost).await;
-        assert_eq!(decided, (Next::GiveUp, AGREE), "the chart's job takes a lost slot for one");
+        assert_eq!(decided, (Next::GiveUp, patience::LACK_IS_LASTING), "the chart's job takes a lost slot for one");
     }
 
     /// One patience for the whole: the chart's job does not begin it anew, and does not use it up.
@@ -181,6 +173,9 @@ mod tests {
         let disabled = of_n2(State::Disabled);
         assert_eq!(waiting.next(&disabled), Next::RunTheChart);
         waiting.while_the_chart_runs(disabled.to_vec(), async {}).await;
-        assert_eq!(until_decided(&mut waiting, &of_n2(State::Starting)).await, (Next::GiveUp, AFTER_THE_CHART));
+        assert_eq!(
+            until_decided(&mut waiting, &of_n2(State::Starting)).await,
+            (Next::GiveUp, patience::SUBSCRIPTIONS_START_AFTER_THE_CHART)
+        );
     }
 }

@@ -4,8 +4,6 @@
 //! kind writes its kubeconfig only at its end, so it is requested by `kind get kubeconfig` as soon as the API server
 //! answers.
 
-use std::time::Duration;
-
 use anyhow::Result;
 use bootstrap_cluster::adoption::Adoption;
 use bootstrap_cluster::kubernetes;
@@ -19,15 +17,7 @@ use kube::api::{Api, ListParams};
 use super::announcement;
 use super::permissions::{self, Allowed};
 use crate::context::Context;
-
-/// Between two questions: an API server that is not there yet cannot be watched.
-const PAUSE: Duration = Duration::from_millis(250);
-
-/// A healthy API server answers in milliseconds, one that has just started in seconds.
-const ANSWER: Duration = Duration::from_secs(10);
-
-/// How long an adopted cluster may refuse its administrator: while kubeadm is at work, it does so for a few seconds.
-const REFUSALS: Duration = Duration::from_secs(20);
+use crate::patience;
 
 pub(super) async fn observe(context: &Context) -> Result<Observation> {
     if !context.is_adopted() {
@@ -58,7 +48,7 @@ pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<
     if !context.is_adopted() {
         context.settled_nodes().await?;
     }
-    let mut polling = Polling::every(PAUSE);
+    let mut polling = Polling::every(patience::POLL_API);
     let mut refused: Option<Patience> = None;
     loop {
         polling.turn().await;
@@ -94,7 +84,7 @@ pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<
                 continue;
             }
         };
-        if refused.get_or_insert_with(|| Patience::begin(REFUSALS)).is_over() {
+        if refused.get_or_insert_with(|| Patience::begin(patience::ADOPTED_API_REFUSES)).is_over() {
             return Err(refusal.into());
         }
         reporter.waiting(refusal.seen().first().map_or(refusal.summary(), String::as_str));
@@ -108,7 +98,7 @@ async fn forbidden(context: &Context) -> Option<Allowed> {
         announcement::tell(context, until, None).await?;
         permissions::check(context, until).await
     };
-    tokio::time::timeout(ANSWER, asked).await.ok()?.ok()
+    tokio::time::timeout(patience::API_ANSWERS, asked).await.ok()?.ok()
 }
 
 /// What keeps our kubeconfig from being used; `None` if it leads to the cluster, or is of one that was adopted, which has marks of
@@ -186,8 +176,8 @@ async fn ask(context: &Context) -> Result<Result<String, NotYet>> {
     let not_yet =
         |why: String, is_refusal| NotYet { words: format!("the Kubernetes API does not answer: {why}"), is_refusal };
     let client = async {
-        let asked = tokio::time::timeout(ANSWER * 4, context.client()).await;
-        asked.unwrap_or_else(|_| Err(anyhow::anyhow!("no answer within {} s", (ANSWER * 4).as_secs())))
+        let asked = tokio::time::timeout(patience::API_ANSWERS * 4, context.client()).await;
+        asked.unwrap_or_else(|_| Err(anyhow::anyhow!("no answer within {} s", (patience::API_ANSWERS * 4).as_secs())))
     };
     let client = match client.await {
         Ok(client) => client,
@@ -212,8 +202,8 @@ async fn ask(context: &Context) -> Result<Result<String, NotYet>> {
         nodes.list_metadata(&ListParams::default().limit(1)).await?;
         client.apiserver_version().await
     };
-    Ok(match tokio::time::timeout(ANSWER, question).await {
-        Err(_) => Err(not_yet(format!("no answer within {} s", ANSWER.as_secs()), false)),
+    Ok(match tokio::time::timeout(patience::API_ANSWERS, question).await {
+        Err(_) => Err(not_yet(format!("no answer within {} s", patience::API_ANSWERS.as_secs()), false)),
         Ok(Ok(version)) => Ok(version.git_version),
         Ok(Err(kube::Error::Api(status))) if matches!(status.code, 401 | 403) => Err(NotYet {
             words: format!("the Kubernetes API does not let us in: {}", status.message),

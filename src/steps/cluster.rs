@@ -41,18 +41,8 @@ pub(crate) use self::removal::{Scope, remains, remove};
 pub(super) use self::services::services_work;
 use super::{api, registries};
 use crate::context::Context;
+use crate::patience;
 use crate::tools::docker::Container;
-
-/// Between two looks into a cluster whose API server may not be there yet, which cannot be watched.
-const PAUSE: Duration = Duration::from_millis(500);
-
-/// How long a cluster that exists gets to become ready before it counts as half-made. Starting a stopped one took
-/// 10 to 20 s.
-const PATIENCE: Duration = Duration::from_secs(90);
-
-/// A virtual machine that has just been started sets its cluster up meanwhile. Shorter than the step's deadline, so that
-/// what is lacking is told.
-const PATIENCE_WITH_ADOPTED: Duration = Duration::from_secs(9 * 60);
 
 /// Whether the nodes that docker shows may be removed by this run: those of a cluster that was never finished, until
 /// it has made them anew.
@@ -171,7 +161,7 @@ pub(crate) async fn cause_in_docker(context: &Context) -> Result<Option<Failure>
 
 pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<()> {
     if context.is_adopted() {
-        return ready_within(context, &[], PATIENCE_WITH_ADOPTED, reporter)
+        return ready_within(context, &[], patience::ADOPTED_CLUSTER_IS_READY, reporter)
             .await
             .map_err(|lack| lack.into_error(context));
     }
@@ -188,7 +178,9 @@ pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<
     create(context, reporter).await?;
     let containers = self::containers(context).await?;
     registries::write(context, &containers).await?;
-    ready_within(context, &containers, PATIENCE, reporter).await.map_err(|lack| lack.into_error(context))?;
+    ready_within(context, &containers, patience::CLUSTER_IS_READY, reporter)
+        .await
+        .map_err(|lack| lack.into_error(context))?;
     let client = context.client().await?;
     services_work(&client, reporter).await;
     services::restart_what_crashed(&client).await?;
@@ -212,7 +204,9 @@ async fn revive(context: &Context, containers: &[Container], reporter: &StepRepo
     }
     // Lost, or cut short: kind can tell it again.
     api::ensure_kubeconfig(context, reporter).await?.map_err(|why| not_ready(context, &why))?;
-    ready_within(context, containers, PATIENCE, reporter).await.map_err(|lack| lack.into_error(context))
+    ready_within(context, containers, patience::CLUSTER_IS_READY, reporter)
+        .await
+        .map_err(|lack| lack.into_error(context))
 }
 
 /// Waits until the cluster with these Kubernetes nodes can be used, or never will.
@@ -223,7 +217,7 @@ async fn ready_within(
     reporter: &StepReporter,
 ) -> Result<(), Lack> {
     let patience = Patience::begin(patience);
-    let mut polling = Polling::every(PAUSE);
+    let mut polling = Polling::every(patience::POLL_CLUSTER);
     let mut mending = addons::Mending::default();
     loop {
         polling.turn().await;

@@ -5,7 +5,6 @@
 //! waited for.
 
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::Result;
 use bootstrap_run::event::StepReporter;
@@ -14,17 +13,12 @@ use bootstrap_run::step::Observation;
 use bootstrap_run::wait::{Patience, Polling};
 
 use crate::context::Context;
+use crate::patience;
 
 /// Node image, container images and three small databases take about this much; with less the kubelet starts to evict.
 const ROOM: u64 = 5 << 30;
 
 const GIB: f64 = (1_u64 << 30) as f64;
-
-/// How long a docker that is being started is waited for. In dev containers it took up to a minute, with five attempts.
-const START: Duration = Duration::from_secs(3 * 60);
-
-/// Between two questions: an engine that is not there yet tells nobody when it comes.
-const PAUSE: Duration = Duration::from_millis(500);
 
 pub(super) async fn observe(context: &Context) -> Result<Observation> {
     let info = match context.docker.info().await {
@@ -60,8 +54,8 @@ pub(super) async fn observe(context: &Context) -> Result<Observation> {
 /// Waits for a docker that somebody else is starting; nothing here starts an engine. Every other absence of it has ended
 /// the run already, when it was looked at.
 pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<()> {
-    let patience = Patience::begin(START);
-    let mut polling = Polling::every(PAUSE);
+    let patience = Patience::begin(patience::DOCKER_STARTS);
+    let mut polling = Polling::every(patience::POLL_DOCKER);
     loop {
         polling.turn().await;
         let Err(error) = context.docker.info().await else { return Ok(()) };

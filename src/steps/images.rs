@@ -7,8 +7,6 @@ mod copy;
 mod pull;
 mod runtime;
 
-use std::time::Duration;
-
 use anyhow::{Context as _, Result};
 use bootstrap_fetch::image::ImageName;
 use bootstrap_run::event::StepReporter;
@@ -24,19 +22,12 @@ use self::pull::Use;
 use self::runtime::Runtime;
 use super::registries;
 use crate::context::Context;
+use crate::patience;
 use crate::stack::ImagePin;
 use crate::tools::docker::Container;
 
 /// Pulls at the same time in one Kubernetes node: the largest image decides, the others fit beside it.
 const PARALLEL: usize = 3;
-
-/// Between two looks at nodes that are being made. What is looked for happens inside of them and cannot be watched.
-const PAUSE: Duration = Duration::from_millis(300);
-
-const QUESTION: Duration = Duration::from_secs(30);
-
-/// How long a node that has answered before may be silent.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// crictl by itself gives up after two seconds, which a machine that unpacks a gigabyte beside it may take.
 const CRICTL: [&str; 3] = ["crictl", "--timeout", "20s"];
@@ -96,10 +87,10 @@ pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<
 /// Waits for the runtime of a Kubernetes node that may just have been started; the step's deadline, and what was last seen,
 /// end it.
 async fn answers(context: &Context, runtime: &Runtime, reporter: &StepReporter) -> Result<()> {
-    let mut polling = Polling::every(PAUSE);
+    let mut polling = Polling::every(patience::POLL_RUNTIME);
     loop {
         polling.turn().await;
-        match runtime.finish(context, &[&CRICTL[..], &["info"]].concat(), QUESTION).await {
+        match runtime.finish(context, &[&CRICTL[..], &["info"]].concat(), patience::NODE_ANSWERS).await {
             Ok(asked) if asked.status.success() => return Ok(()),
             Ok(_) => {}
             Err(error) => match failure::of(&error) {
@@ -118,7 +109,7 @@ fn in_containers(nodes: Vec<Container>) -> Vec<Runtime> {
 /// Waits until all Kubernetes nodes are there to stay, run, know their mirrors, and have a container runtime that answers.
 async fn runtimes_that_can_pull(context: &Context, reporter: &StepReporter) -> Result<Vec<Runtime>> {
     let wanted = context.settled_nodes().await?;
-    let mut polling = Polling::every(PAUSE);
+    let mut polling = Polling::every(patience::POLL_RUNTIME);
     'look: loop {
         polling.turn().await;
         let nodes = super::cluster::containers(context).await?;
@@ -183,8 +174,8 @@ async fn missing_of_busy<'a>(
     runtimes: &'a [Runtime],
     reporter: &StepReporter,
 ) -> Result<Vec<(&'a ImagePin, Vec<&'a Runtime>)>> {
-    let patience = Patience::begin(PATIENCE);
-    let mut polling = Polling::every(PAUSE);
+    let patience = Patience::begin(patience::BUSY_NODE_ANSWERS);
+    let mut polling = Polling::every(patience::POLL_RUNTIME);
     loop {
         polling.turn().await;
         let error = match missing(context, runtimes).await {
@@ -241,7 +232,7 @@ async fn present(context: &Context, runtime: &Runtime) -> Result<Vec<String>> {
         repo_digests: Vec<String>,
     }
     let listed = [&CRICTL[..], &["images", "--output", "json"]].concat();
-    let listed = runtime.stdout(context, &listed, QUESTION).await?;
+    let listed = runtime.stdout(context, &listed, patience::NODE_ANSWERS).await?;
     let listing: Listing =
         serde_json::from_str(&listed).context("`crictl images` answered something that is not understood")?;
     Ok(listing.images.into_iter().flat_map(|image| image.repo_tags.into_iter().chain(image.repo_digests)).collect())

@@ -11,7 +11,6 @@ mod mend;
 
 use std::path::PathBuf;
 use std::sync::PoisonError;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use bootstrap_cluster::kubernetes::{self, Answer, Manifest, Site};
@@ -28,9 +27,6 @@ use self::found::{Found, Stand, stand};
 use super::cluster;
 use crate::context::Context;
 use crate::stack::{ImagePin, Operator, OperatorName};
-
-/// Between two questions to what cannot be watched.
-const PAUSE: Duration = Duration::from_millis(250);
 
 // ---- the manifest ----
 

@@ -3,7 +3,6 @@
 //! They are written when the nodes run, through docker: a mount would need docker to be on this machine.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use anyhow::Result;
 use bootstrap_fetch::download::Authorities;
@@ -11,12 +10,8 @@ use bootstrap_fetch::download::RegistryMirror;
 use bootstrap_run::wait::Polling;
 
 use crate::context::Context;
+use crate::patience;
 use crate::tools::docker::Container;
-
-/// Between two looks whether kind has started a node.
-const PAUSE: Duration = Duration::from_millis(200);
-
-const QUESTION: Duration = Duration::from_secs(30);
 
 /// Where containerd looks for the mirrors of a registry (its `hosts.toml`); read anew at every pull.
 pub(super) const FOLDER: &str = "/etc/containerd/certs.d";
@@ -48,7 +43,7 @@ pub(super) async fn differ(context: &Context, container: &Container) -> Result<O
         }
     }
     let command: Vec<&str> = command.iter().map(String::as_str).collect();
-    let found = context.docker.try_exec(&container.name, &command, QUESTION).await?;
+    let found = context.docker.try_exec(&container.name, &command, patience::NODE_ANSWERS).await?;
     let same = found.stdout == wanted.concat().as_bytes();
     Ok((!same).then(|| format!("Kubernetes node {} does not use the registry mirrors", container.name)))
 }
@@ -84,7 +79,7 @@ pub(super) async fn write(context: &Context, containers: &[Container]) -> Result
 /// early needs them. Never returns; what could not be written is written again, and told, when kind is done.
 pub(super) async fn write_as_nodes_start(context: &Context, number: usize) -> std::convert::Infallible {
     let mut done = BTreeSet::new();
-    let mut polling = Polling::every(PAUSE);
+    let mut polling = Polling::every(patience::POLL_NODE_STARTS);
     while !context.options.registry_mirrors.is_empty() && done.len() < number {
         polling.turn().await;
         let nodes = super::cluster::containers(context).await.unwrap_or_default();
@@ -104,5 +99,5 @@ async fn write_file(context: &Context, container: &Container, folder: &str, name
         r#"mkdir -p "$1" && cat > "$1/$2.$$" && [ "$(wc -c < "$1/$2.$$")" -eq "$3" ] && mv "$1/$2.$$" "$1/$2""#;
     let length = content.len().to_string();
     let command = ["sh", "-c", script, "sh", folder, name, &length];
-    context.docker.exec(&container.name, &command, content, QUESTION).await.map(drop)
+    context.docker.exec(&container.name, &command, content, patience::NODE_ANSWERS).await.map(drop)
 }

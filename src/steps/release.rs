@@ -14,8 +14,6 @@ mod place;
 
 pub(crate) use place::{ensure_namespace, locate};
 
-use std::time::Duration;
-
 use anyhow::Result;
 use bootstrap_cluster::kubernetes::{self, Manifest, Release, What};
 use bootstrap_cluster::verdict::Verdict;
@@ -33,9 +31,6 @@ use crate::options::Options;
 use crate::stack::{ImagePin, ImageRole};
 use crate::step_id::StepId;
 use crate::tools::helm::{Helm, Upgrade};
-
-/// helm ends before its step does, so that its words are told.
-const MARGIN: Duration = Duration::from_secs(60);
 
 pub(super) async fn observe(context: &Context) -> Result<Observation> {
     let client = context.client().await?;
@@ -175,7 +170,7 @@ async fn install(context: &Context, helm: &Helm, values: &Value) -> Result<()> {
     let namespace = context.namespace();
     let upgrade =
         Upgrade { name: Options::RELEASE, namespace: &namespace, chart: &folder, values, description: &description };
-    let upgraded = helm.upgrade(&upgrade, StepId::Release.deadline() - MARGIN).await?;
+    let upgraded = helm.upgrade(&upgrade, StepId::Release.deadline()).await?;
     if upgraded.status.success() {
         return Ok(());
     }

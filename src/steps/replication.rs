@@ -1,7 +1,6 @@
 //! Replication: every node subscribes to every other, and what is written on one is read on the others.
 
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use anyhow::Result;
 use bootstrap_cluster::sql::Database;
@@ -14,6 +13,7 @@ use futures::future::FutureExt as _;
 use super::{release, unsent};
 use crate::context::Context;
 use crate::options::Options;
+use crate::patience;
 use crate::replication::{self, Late, Mesh, Next, Places, Proven, Subscription, Waiting};
 
 /// The nodes of the options as places to run SQL.
@@ -137,7 +137,7 @@ pub(crate) async fn replication_failure(context: &Context) -> Result<Option<Fail
 /// The chart's job has made the subscriptions; they take a moment to start. What it makes and Spock does not make anew by
 /// itself is not waited for: the chart runs again, once. What neither mends ends this, with what the servers say.
 pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<()> {
-    let mut polling = Polling::every(replication::PAUSE);
+    let mut polling = Polling::every(patience::POLL_SUBSCRIPTIONS);
     let mut waiting = Waiting::begin();
     loop {
         polling.turn().await;
@@ -213,9 +213,6 @@ pub(super) async fn prove(context: &Context, reporter: &StepReporter) -> Result<
     Ok(())
 }
 
-/// How long is looked for why rows have not arrived: what was said is that it takes no longer.
-const DIAGNOSIS: Duration = Duration::from_secs(5);
-
 async fn explain(databases: &[Database], late: &Late) -> Failure {
     let look = async {
         let mesh = replication::look(databases).await?;
@@ -223,8 +220,11 @@ async fn explain(databases: &[Database], late: &Late) -> Failure {
         Ok::<_, anyhow::Error>((mesh.subscriptions, reasons))
     };
     // Servers that do not answer now do not make another failure of this one.
-    let (subscriptions, reasons) =
-        tokio::time::timeout(DIAGNOSIS, look).await.ok().and_then(Result::ok).unwrap_or_default();
+    let (subscriptions, reasons) = tokio::time::timeout(patience::LATE_ROWS_ARE_EXPLAINED, look)
+        .await
+        .ok()
+        .and_then(Result::ok)
+        .unwrap_or_default();
     late.failure(&subscriptions, &reasons)
 }
 

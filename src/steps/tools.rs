@@ -1,7 +1,6 @@
 //! The tools: the pinned files, in the bin directory, and they run.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::Result;
 use bootstrap_fetch::download::{place_program, sum_of_file};
@@ -14,11 +13,9 @@ use bootstrap_run::step::Observation;
 use bootstrap_run::work::heavy;
 
 use crate::context::Context;
+use crate::patience;
 use crate::stack::{Program, ToolName};
 use crate::tools::program;
-
-/// A Go program of a hundred megabytes on a cold disk.
-const VERSION_ANSWER: Duration = Duration::from_secs(30);
 
 /// The program in the bin directory is the one that came out of the pinned file, byte for byte.
 pub(super) async fn observe(context: &Context, tool: ToolName) -> Result<Observation> {
@@ -119,9 +116,9 @@ async fn runs(context: &Context, tool: ToolName) -> Result<()> {
 /// [`FailureId::ToolBroken`] if it does not run.
 async fn version_of(context: &Context, tool: ToolName, asked: &Program, path: &Path) -> Result<String> {
     let command = match tool {
-        ToolName::HELM => program::helm(path, &context.places.helm(), VERSION_ANSWER),
-        ToolName::KIND => program::kind(path, VERSION_ANSWER),
-        _ => program::kubectl(path, VERSION_ANSWER),
+        ToolName::HELM => program::helm(path, &context.places.helm(), patience::TOOL_TELLS_VERSION),
+        ToolName::KIND => program::kind(path, patience::TOOL_TELLS_VERSION),
+        _ => program::kubectl(path, patience::TOOL_TELLS_VERSION),
     };
     let broken =
         |seen: String| Failure::new(FailureId::ToolBroken, format!("{} does not run", path.display())).evidence(seen);

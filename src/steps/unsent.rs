@@ -5,7 +5,6 @@
 //! not know the ConfigMap and leaves it alone. The pgEdge nodes own it, so it is deleted with the last of them.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use bootstrap_cluster::kubernetes;
@@ -20,6 +19,7 @@ use serde_json::{Value, json};
 
 use crate::context::Context;
 use crate::options::Options;
+use crate::patience;
 use crate::replication::{self, Before, MadeAnew, Unsent};
 
 /// The ConfigMap. To remove it is to acknowledge what it says.
@@ -39,9 +39,6 @@ struct Way {
     /// What was noted of it before, and was not acknowledged.
     noted: Option<Unsent>,
 }
-
-/// How long a server is waited for of which the Kubernetes API says that it runs: after a restart that may be of before it.
-const ANSWER: Duration = Duration::from_secs(10);
 
 fn notes(client: &Client, namespace: &str) -> Api<ConfigMap> {
     Api::namespaced(client.clone(), namespace)
@@ -150,8 +147,8 @@ async fn look(context: &Context, client: &Client, node: &str) -> Result<(Before,
     let Some(found) = found else { return Ok((Before::Gone, None)) };
     let resource = kubernetes::cluster_resource();
     let owner = json!({"apiVersion": resource.api_version, "kind": resource.kind, "name": cluster, "uid": found.uid()});
-    let patience = Patience::begin(ANSWER);
-    let mut polling = Polling::every(replication::PAUSE);
+    let patience = Patience::begin(patience::SERVER_ANSWERS);
+    let mut polling = Polling::every(patience::POLL_SUBSCRIPTIONS);
     let before = loop {
         polling.turn().await;
         let asked = async {

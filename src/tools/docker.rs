@@ -20,16 +20,11 @@ use tokio::sync::OnceCell;
 pub(crate) use self::engine::Info;
 pub(crate) use self::words::told;
 use self::words::{reached, told_apart};
+use crate::patience;
 use crate::tools::program;
 
 pub(crate) use at_work::Mark;
 pub(crate) use owned::{Container, Thing, labels};
-
-/// A healthy engine answers questions in milliseconds, a busy one in seconds.
-const QUESTION: Duration = Duration::from_secs(30);
-
-/// Removing a node with gigabytes in its volume takes a while.
-const REMOVAL: Duration = Duration::from_secs(120);
 
 /// kind labels its containers with the name of their cluster.
 const KIND_LABEL: &str = "io.x-k8s.kind.cluster";
@@ -61,7 +56,7 @@ impl Docker {
     /// [`FailureId::DockerMissing`], [`FailureId::DockerBroken`], [`FailureId::DockerMisconfigured`],
     /// [`FailureId::DockerForbidden`], [`FailureId::DockerNotRunning`] or [`FailureId::DockerForeign`].
     pub(crate) async fn info(&self) -> Result<Info> {
-        let command = self.command(QUESTION).args(["info", "--format", "{{json .}}"]);
+        let command = self.command(patience::DOCKER_ANSWERS).args(["info", "--format", "{{json .}}"]);
         let asked = ask(command.purpose("tell of its engine", "docker info")).await?;
         let info = engine::told_by(&asked)?;
         // Another question may have filled it meanwhile.
@@ -84,7 +79,8 @@ impl Docker {
     }
 
     pub(crate) async fn has_image(&self, reference: &str) -> Result<bool> {
-        let command = self.command(QUESTION).args(["image", "inspect", "--format", "{{.Id}}", reference]);
+        let command =
+            self.command(patience::DOCKER_ANSWERS).args(["image", "inspect", "--format", "{{.Id}}", reference]);
         let command =
             command.purpose(format!("look for the image {reference}"), format!("docker image inspect {reference}"));
         Ok(reached(ask(command).await?)?.status.success())
@@ -113,7 +109,7 @@ impl Docker {
         for (verb, containers) in [("unpause", paused), ("start", stopped)] {
             if !containers.is_empty() {
                 let names = containers.iter().map(|container| container.name.as_str());
-                self.command(REMOVAL).args([verb]).args(names).stdout().await.map_err(told_apart)?;
+                self.command(patience::DOCKER_REMOVES).args([verb]).args(names).stdout().await.map_err(told_apart)?;
             }
         }
         Ok(())
@@ -122,13 +118,19 @@ impl Docker {
     /// Stops and starts them: what they set up at their start is set up anew.
     pub(crate) async fn restart(&self, containers: &[&Container]) -> Result<()> {
         let names = containers.iter().map(|container| container.name.as_str());
-        self.command(REMOVAL).args(["restart"]).args(names).stdout().await.map(drop).map_err(told_apart)
+        self.command(patience::DOCKER_REMOVES)
+            .args(["restart"])
+            .args(names)
+            .stdout()
+            .await
+            .map(drop)
+            .map_err(told_apart)
     }
 
     /// Removes containers with their anonymous volumes.
     pub(crate) async fn remove(&self, containers: &[Container]) -> Result<()> {
         let names = containers.iter().map(|container| container.name.as_str());
-        self.command(REMOVAL)
+        self.command(patience::DOCKER_REMOVES)
             .args(["rm", "--force", "--volumes"])
             .args(names)
             .stdout()

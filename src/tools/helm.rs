@@ -7,10 +7,8 @@ use anyhow::Result;
 use bootstrap_run::process::{Command, Finished};
 use serde_json::Value;
 
+use crate::patience;
 use crate::tools::program;
-
-/// helm's own time-out begins when the chart's hook does; it comes before ours, or helm's words would be lost.
-const MARGIN: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Clone)]
 pub(crate) struct Helm {
@@ -27,7 +25,7 @@ impl Helm {
 
     /// `helm upgrade --install` with the values on the standard input. Ends when the chart's hook has ended.
     pub(crate) async fn upgrade(&self, upgrade: &Upgrade<'_>, deadline: Duration) -> Result<Finished> {
-        let timeout = format!("{}s", deadline.saturating_sub(MARGIN).as_secs());
+        let timeout = format!("{}s", deadline.saturating_sub(patience::HELM_ENDS_BEFORE).as_secs());
         self.command(deadline)
             .args(["upgrade", "--install", upgrade.name])
             .args([upgrade.chart])

@@ -2,7 +2,6 @@
 //! said.
 
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::Result;
 use bootstrap_fetch::download::{Answer, Asker};
@@ -13,13 +12,9 @@ use serde::Serialize;
 
 use super::published::{FileSigner, ImageSigner};
 use super::{Upstream, words_of};
+use crate::patience;
 use crate::stack::{CosignProof, GpgFacts, Identity, PublicKey};
 use crate::tools::program;
-
-const GPG: Duration = Duration::from_secs(60);
-
-/// It asks a registry, or sigstore for the certificates of its authorities.
-const COSIGN: Duration = Duration::from_secs(180);
 
 /// The statuses with which cosign tells of an image
 /// (<https://github.com/sigstore/cosign/blob/main/doc/cosign_exit-codes.md>).
@@ -76,7 +71,7 @@ pub(super) async fn of_sums(asker: &Asker, list: &str, facts: &GpgFacts) -> Sign
 
 async fn gpg(asker: &Asker, list: &str, facts: &GpgFacts) -> Result<Signature> {
     let folder = tempfile::tempdir()?;
-    let command = |arguments: &[&str]| program::gpg(folder.path(), GPG).args(arguments);
+    let command = |arguments: &[&str]| program::gpg(folder.path(), patience::GPG_VERIFIES).args(arguments);
     let Some(known) = ask(command(&["--version"])).await? else {
         return Ok(Signature::NotChecked("no gpg here".to_owned()));
     };
@@ -139,7 +134,8 @@ async fn cosign_file(asker: &Asker, file: &Path, proof: &CosignProof, identity: 
         return Ok(no_cosign());
     }
     let folder = tempfile::tempdir()?;
-    let mut command = program::cosign(COSIGN).args(["verify-blob"]).args([file]).args(signed_by(identity));
+    let mut command =
+        program::cosign(patience::COSIGN_VERIFIES).args(["verify-blob"]).args([file]).args(signed_by(identity));
     let proofs = match proof {
         CosignProof::Bundle(bundle) => vec![("--bundle", bundle)],
         CosignProof::Detached { signature, certificate } => {
@@ -187,7 +183,7 @@ async fn cosign_image(
     let folder = tempfile::tempdir()?;
     let mirror = upstream.registry.mirror(name);
     let place = mirror.map_or(name.registry(), |mirror| mirror.address());
-    let mut command = program::cosign(COSIGN).args(["verify"]);
+    let mut command = program::cosign(patience::COSIGN_VERIFIES).args(["verify"]);
     let whom = match signer {
         ImageSigner::Key(key) => {
             let place = folder.path().join("key.pem");
@@ -236,7 +232,7 @@ fn flags_of(key: &PublicKey) -> Vec<&str> {
 }
 
 async fn has_cosign() -> Result<bool> {
-    Ok(ask(program::cosign(COSIGN).args(["version"])).await?.is_some())
+    Ok(ask(program::cosign(patience::COSIGN_VERIFIES).args(["version"])).await?.is_some())
 }
 
 /// What takes part in a signature is not there, or is another one. A mirror may just not have it; upstream, which has

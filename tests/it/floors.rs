@@ -23,6 +23,7 @@ const FLOORS: &[&[&str]] = &[
         "matrix",
         "name",
         "owner",
+        "patience",
         "platform",
         "redact",
         "run_state",
@@ -144,6 +145,30 @@ fn a_command_of_this_program_in_a_hint_is_a_value() {
         .map(|(_, file, line)| format!("{}: {}", file.display(), line.trim()))
         .collect();
     assert!(wrong.is_empty(), "write these with hint![…, Ours::…, …]:\n{}", wrong.join("\n"));
+}
+
+/// Lengths of time that bound no wait: the pace of what is drawn or written down, and the longest that may be asked for.
+const NO_PATIENCE: &[&str] =
+    &["crates/screen/", "crates/run/src/event.rs", "crates/run/src/record/journal.rs", "crates/run/src/duration.rs"];
+
+/// Who changes one, or asks what else waits for the same, has them beside each other.
+#[test]
+fn how_long_is_waited_stands_in_the_table_of_its_crate() {
+    let mut wrong = Vec::new();
+    for file in sources().iter().flat_map(|source| rust_files(source)) {
+        let relative = file.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap().display().to_string();
+        let text = std::fs::read_to_string(&file).unwrap();
+        let code = text.split_once("mod tests {").map_or(text.as_str(), |(code, _)| code);
+        if relative.contains("test")
+            || relative.ends_with("/patience.rs")
+            || NO_PATIENCE.iter().any(|place| relative.starts_with(place))
+        {
+            continue;
+        }
+        let constants = code.lines().filter(|line| line.contains("const ") && line.contains(": Duration ="));
+        wrong.extend(constants.map(|line| format!("{relative}: {}", line.trim())));
+    }
+    assert!(wrong.is_empty(), "these belong into patience.rs:\n{}", wrong.join("\n"));
 }
 
 /// No test names these yet: what makes them takes a cluster that breaks in the middle of a step, or of a lesson.

@@ -15,8 +15,8 @@ mod services;
 mod watch;
 
 use std::path::Path;
-use std::time::Duration;
 
+use crate::patience;
 use anyhow::{Context as _, Result};
 use bootstrap_run::failure::{Failure, FailureId};
 use k8s_openapi::api::core::v1::Namespace;
@@ -40,17 +40,11 @@ pub use release::{Release, give_up_pending, releases, remove_release};
 pub use services::late as services_late;
 pub use watch::{Objects, until};
 
-/// An API server on this machine answers at once or not at all.
-const CONNECT: Duration = Duration::from_secs(5);
-
 /// The kind of a pgEdge node's Cluster.
 pub fn cluster_resource() -> ApiResource {
     let kind = kube::core::GroupVersionKind::gvk("postgresql.cnpg.io", "v1", "Cluster");
     ApiResource::from_gvk_with_plural(&kind, "clusters")
 }
-
-/// A program that gives credentials may ask a server for them; a person cannot be asked in the middle of a run.
-const CREDENTIALS: Duration = Duration::from_secs(30);
 
 /// A client for the adopted cluster of this kubeconfig, which must be the one that was adopted.
 ///
@@ -112,7 +106,7 @@ async fn reached_by(
     let file = file.map_err(|error| invalid_of_ours(kubeconfig, kubeconfig::words(&error)))?;
     let invalid = kubeconfig::unusable(&file, kubeconfig);
     let kubeconfig::Way { mut config, mark } = kubeconfig::way(file, &invalid)?;
-    config.connect_timeout = Some(CONNECT);
+    config.connect_timeout = Some(patience::CONNECT);
     let server = config.cluster_url.to_string();
     let client = connect(config, &invalid).await?;
     Ok((client, server, mark.and_then(|mark| mark.uid)))
@@ -163,8 +157,8 @@ async fn connect(mut config: kube::Config, invalid: &impl Fn(String) -> Failure)
             None => failure,
         }
     };
-    match tokio::time::timeout(CREDENTIALS, connecting).await {
-        Err(_) => Err(failed(format!("no answer within {} s", CREDENTIALS.as_secs())).into()),
+    match tokio::time::timeout(patience::CREDENTIALS_COME, connecting).await {
+        Err(_) => Err(failed(format!("no answer within {} s", patience::CREDENTIALS_COME.as_secs())).into()),
         Ok(ended) => Ok(ended.context("setting up the Kubernetes client broke off")?.map_err(|error| match error {
             kube::Error::Auth(AuthError::AuthExecRun { out, .. }) => {
                 failed(format!("it ended with {}\n{}", out.status, String::from_utf8_lossy(&out.stderr)))

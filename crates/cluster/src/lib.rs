@@ -4,5 +4,6 @@
 
 pub mod adoption;
 pub mod kubernetes;
+mod patience;
 pub mod sql;
 pub mod verdict;

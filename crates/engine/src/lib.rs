@@ -7,13 +7,14 @@
 
 #![warn(missing_docs)]
 
+mod patience;
 mod plan;
 mod step;
 mod survey;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Result;
 use bootstrap_run::deadline::Deadline;
@@ -27,9 +28,6 @@ use tokio::task::{JoinError, JoinSet};
 pub use plan::{Plan, Row};
 use step::{Held, Limits};
 pub use survey::{Sight, survey};
-
-/// When one thing breaks, several steps notice: docker that goes away fails all that use it within this time.
-const TOGETHER: Duration = Duration::from_millis(300);
 
 /// What steps are observed and applied in. The product has one, the engine's tests have others.
 pub trait World: Send + Sync + 'static {
@@ -199,7 +197,7 @@ impl<'a, W: World> Engine<'a, W> {
     }
 
     async fn gather_what_fails_together(&mut self) {
-        let end = tokio::time::Instant::now() + TOGETHER;
+        let end = tokio::time::Instant::now() + patience::FAILURES_COME_TOGETHER;
         while let Ok(Some(ended)) = tokio::time::timeout_at(end, self.running.join_next()).await {
             self.take(ended);
         }

@@ -16,12 +16,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::{Row, World};
-
-/// At most one attempt in this time at a step that slips back. An attempt itself waits for what can be waited for.
-const SETTLE: Duration = Duration::from_millis(500);
-
-/// A look reads and changes nothing: what takes longer hangs.
-const LOOK: Duration = Duration::from_secs(60);
+use crate::patience;
 
 /// How one step ended.
 pub(super) enum Held<S> {
@@ -114,12 +109,9 @@ async fn observe_apply_observe<W: World>(
     Ok((detail, true))
 }
 
-/// A Kubernetes API that is away for longer than a restart takes will not come back by itself.
-const AWAY: Duration = Duration::from_secs(30);
-
 async fn make_true<W: World>(world: &W, row: &Row<W::Step>, reporter: &StepReporter) -> Result<String> {
     let mut since: Option<Instant> = None;
-    let mut polling = Polling::every(SETTLE);
+    let mut polling = Polling::every(patience::POLL_STEP);
     loop {
         polling.turn().await;
         let seen = match world.apply(row.id, reporter).await {
@@ -132,7 +124,9 @@ async fn make_true<W: World>(world: &W, row: &Row<W::Step>, reporter: &StepRepor
                 seen
             }
             Err(error) => match away(&error) {
-                Some(words) if since.get_or_insert_with(Instant::now).elapsed() < AWAY => Observation::Waiting(words),
+                Some(words) if since.get_or_insert_with(Instant::now).elapsed() < patience::API_IS_AWAY => {
+                    Observation::Waiting(words)
+                }
                 _ => return Err(error),
             },
         };
@@ -156,9 +150,9 @@ fn away(error: &anyhow::Error) -> Option<String> {
 }
 
 async fn look<W: World>(world: &W, row: &Row<W::Step>) -> Result<Observation> {
-    match tokio::time::timeout(LOOK, world.observe(row.id)).await {
+    match tokio::time::timeout(patience::LOOK, world.observe(row.id)).await {
         Ok(seen) => seen.with_context(|| format!("while checking whether {}", row.title)),
-        Err(_) => Ok(Observation::Waiting(format!("no answer after {} s", LOOK.as_secs()))),
+        Err(_) => Ok(Observation::Waiting(format!("no answer after {} s", patience::LOOK.as_secs()))),
     }
 }
 

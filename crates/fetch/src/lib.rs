@@ -4,5 +4,6 @@
 
 pub mod download;
 pub mod image;
+mod patience;
 pub mod platform;
 pub mod sum;

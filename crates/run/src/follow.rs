@@ -18,14 +18,9 @@ use self::log::Log;
 use self::telling::Telling;
 use crate::event::{Reporter, RunEnd};
 use crate::matrix::Matrix;
+use crate::patience;
 use crate::run_state::{Liveness, Phase, RunState, liveness};
 use crate::wait::{Patience, Polling};
-
-const LOOK: Duration = Duration::from_millis(200);
-
-/// A heartbeat that has not changed for so long is not merely late. A machine that wakes up finds an old one: its clock
-/// went on while nothing ran.
-const GRACE: Duration = Duration::from_secs(5);
 
 /// How long to follow.
 #[derive(Debug, Clone, Copy)]
@@ -68,7 +63,7 @@ pub async fn follow(status: &Path, run: RunState, reporter: Arc<dyn Reporter>, l
     let patience = Patience::begin(limits.deadline);
     let mut last = Followed { ended: Ended::Deadline, run: run.clone(), proof: None };
     let mut follower = Follower::new(status.to_owned(), run, reporter, limits.silence);
-    let mut polling = Polling::every(LOOK);
+    let mut polling = Polling::every(patience::POLL_RUN);
     // A disk that does not answer holds a thread, and not us.
     while let Ok(looked) = tokio::time::timeout_at(patience.end(), async {
         polling.turn().await;
@@ -163,7 +158,8 @@ impl Follower {
     fn is_silent(&self, now: Instant) -> bool {
         let unchanged = now.saturating_duration_since(self.heard);
         let unheard = Duration::from_secs(self.run.unheard_for(Timestamp::now()));
-        unchanged >= self.silence || unheard >= self.silence && unchanged >= GRACE.min(self.silence)
+        unchanged >= self.silence
+            || unheard >= self.silence && unchanged >= patience::HEARTBEAT_IS_LATE.min(self.silence)
     }
 }
 

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 pub use self::shell::{quoted, word};
 pub use self::words::parser_words;
 use crate::failure::Failure;
+use crate::patience;
 use crate::stop::Interrupted;
 
 /// What can be given by an option, and by a variable in its place.
@@ -61,12 +62,6 @@ impl Setting {
 /// No file that is asked for is nearly as large.
 const LARGEST: u64 = 16 << 20;
 
-/// A disk answers in milliseconds; a network file system whose server is away never does.
-const LONGEST: Duration = Duration::from_secs(10);
-
-/// Between two looks whether the end was asked for.
-const LOOK: Duration = Duration::from_millis(20);
-
 /// Whether the process was asked to end: a read is given up then, for it may keep the thread that would heed the wish.
 static GIVEN_UP: AtomicBool = AtomicBool::new(false);
 
@@ -102,7 +97,7 @@ impl Unread {
 /// [`Unread::Because`] after ten seconds, too, and of a file of more than 16 MiB; [`Unread::Stopped`] if the process was asked to end.
 pub fn read(path: &Path) -> Result<Vec<u8>, Unread> {
     let path = path.to_owned();
-    within(LONGEST, move || read_whole(&path))
+    within(patience::FILE_IS_READ, move || read_whole(&path))
 }
 
 /// As [`read`], of a file that is text.
@@ -151,7 +146,7 @@ fn within(
     reader.map_err(|error| Unread::Because(format!("no thread could be started to read it: {error}")))?;
     let began = Instant::now();
     loop {
-        match receiver.recv_timeout(LOOK) {
+        match receiver.recv_timeout(patience::POLL_END_OF_READING) {
             Ok(read) => return read.map_err(Unread::Because),
             Err(RecvTimeoutError::Disconnected) => return Err(Unread::Because("reading it broke off".to_owned())),
             Err(RecvTimeoutError::Timeout) if GIVEN_UP.load(Ordering::Relaxed) => return Err(Unread::Stopped),

@@ -14,6 +14,7 @@ pub mod lock;
 pub mod logs;
 pub mod matrix;
 pub mod name;
+mod patience;
 pub mod process;
 pub mod record;
 mod redact;

@@ -13,19 +13,13 @@ mod orphans;
 use std::io::ErrorKind;
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
 use crate::failure::{self, Failure, FailureId};
 use crate::identity::Holder;
+use crate::patience;
 use crate::wait::{Patience, Polling};
-
-/// The kernel takes a moment to end processes and to close their files.
-const LAST_WORDS: Duration = Duration::from_secs(10);
-
-/// Between two looks: a lock of the kind that goes with its holders cannot be waited for with a limit.
-const PAUSE: Duration = Duration::from_millis(50);
 
 /// Held while a run changes a cluster.
 #[derive(Debug)]
@@ -66,8 +60,8 @@ impl RunLock {
     /// [`FailureId::LockUnsupported`], and those of the disk.
     pub async fn try_take(state: &Path, command: &str) -> Result<Taken> {
         let Opened { mut file, path, unwritable } = open(&state.with_extension("lock"))?;
-        let patience = Patience::begin(LAST_WORDS);
-        let mut polling = Polling::every(PAUSE);
+        let patience = Patience::begin(patience::ORPHANS_END);
+        let mut polling = Polling::every(patience::POLL_LOCK);
         let mut ended = Vec::new();
         loop {
             polling.turn().await;
@@ -210,6 +204,8 @@ fn write(file: &mut fs_err::File, holder: &Holder) -> std::io::Result<()> {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 mod tests {
+    use std::time::Duration;
+
     use jiff::Timestamp;
 
     use super::*;

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use self::journal::Journal;
 use self::status_file::StatusFile;
 use crate::event::{self, Reporter};
-use crate::run_state::{HEARTBEAT, RunState};
+use crate::patience::HEARTBEAT;
+use crate::run_state::RunState;
 
 /// How a person is told that something of the record cannot be written.
 pub type Warn = fn(&str);

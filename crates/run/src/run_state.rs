@@ -9,22 +9,19 @@ mod liveness;
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use self::liveness::{LONGEST_SILENCE, Liveness, liveness};
+pub use self::liveness::{Liveness, liveness};
 use crate::event::{Event, RunEnd, Stamped};
 use crate::failure::Report;
 use crate::identity::{Identity, is_process};
+pub use crate::patience::LONGEST_SILENCE;
 use crate::step::StepName;
 
 /// The version of the JSON form of [`RunState`].
 const SCHEMA: u32 = 1;
-
-/// Between two signs of life of a writer.
-pub(crate) const HEARTBEAT: Duration = Duration::from_secs(2);
 
 /// A run as its writer last described it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

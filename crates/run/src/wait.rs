@@ -5,13 +5,9 @@
 
 use std::time::Duration;
 
+use crate::patience;
 use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use tokio::time::{Instant, Interval, MissedTickBehavior};
-
-/// The pauses between attempts grow from the first to the second, each with a random part: those who were refused together
-/// do not come back together.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 
 /// The pace of a loop that asks until there is an answer. The loop ends by that, by a [`Patience`], or by the deadline of its step.
 ///
@@ -73,8 +69,8 @@ impl Retry {
     pub fn of(attempts: usize) -> Self {
         let pauses = ExponentialBuilder::default()
             .with_jitter()
-            .with_min_delay(FIRST_PAUSE)
-            .with_max_delay(LONGEST_PAUSE)
+            .with_min_delay(patience::FIRST_PAUSE)
+            .with_max_delay(patience::LONGEST_PAUSE)
             .with_max_times(attempts.saturating_sub(1));
         Self { attempts, pauses: pauses.build() }
     }
@@ -135,8 +131,11 @@ mod tests {
         while retry.again(None, |pause| pauses.push(pause)).await {}
         assert_eq!(pauses.len(), 6);
         // A random part of the shortest pause is added to each.
-        assert!(pauses[0] >= FIRST_PAUSE && pauses[0] <= FIRST_PAUSE * 2, "{pauses:?}");
-        assert!(pauses[5] >= LONGEST_PAUSE && pauses.iter().max() <= Some(&(LONGEST_PAUSE * 2)), "{pauses:?}");
+        assert!(pauses[0] >= patience::FIRST_PAUSE && pauses[0] <= patience::FIRST_PAUSE * 2, "{pauses:?}");
+        assert!(
+            pauses[5] >= patience::LONGEST_PAUSE && pauses.iter().max() <= Some(&(patience::LONGEST_PAUSE * 2)),
+            "{pauses:?}"
+        );
         retry.renew();
         assert!(retry.again(None, |_| {}).await, "what brought something is tried as often again");
     }

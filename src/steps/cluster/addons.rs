@@ -7,7 +7,7 @@
 //! - kubeadm keeps the Corefile that it finds, so one that CoreDNS refuses is moved away first. Only the last line of
 //!   CoreDNS's own log decides that: anything else in the Corefile may be a person's work.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Result;
 use bootstrap_cluster::kubernetes::{self, Course, DNS_PODS, Dead, PROXY_PODS};
@@ -21,6 +21,7 @@ use kube::{Client, ResourceExt as _};
 use serde_json::json;
 
 use crate::context::Context;
+use crate::patience;
 
 const NAMESPACE: &str = "kube-system";
 
@@ -29,18 +30,6 @@ const DNS_REPLICAS: u8 = 2;
 
 /// kind leaves it in its nodes.
 const CONFIG_OF_KUBEADM: &str = "/kind/kubeadm.conf";
-
-/// kubeadm applies a dozen objects.
-const KUBEADM: Duration = Duration::from_secs(60);
-
-/// Between a failure and its cause a person waits no longer.
-const LOOK: Duration = Duration::from_secs(5);
-
-/// A pod that fails may come up by itself, as at the start of a cluster.
-const BY_ITSELF: Duration = Duration::from_secs(10);
-
-/// After it was mended an addon has its first ready pod within this time, or a second run would see the same.
-const MENDED: Duration = Duration::from_secs(15);
 
 /// What is to be done about an addon that does not work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +51,7 @@ impl Mending {
     pub(super) fn next(&mut self, dead: &Dead, is_adopted: bool, now: Instant) -> Next {
         let lasts = match dead.course {
             Course::Off | Course::Lasting => true,
-            Course::Failing => now - *self.failing_since.get_or_insert(now) >= BY_ITSELF,
+            Course::Failing => now - *self.failing_since.get_or_insert(now) >= patience::ADDON_COMES_BY_ITSELF,
             Course::Late => {
                 self.failing_since = None;
                 false
@@ -75,7 +64,7 @@ impl Mending {
         let is_known = dead.rejected.is_none() || self.has_set_aside;
         match self.mended_at {
             None if is_adopted => Next::GiveUp,
-            Some(at) if is_known && now - at < MENDED => Next::Wait,
+            Some(at) if is_known && now - at < patience::ADDON_COMES_AFTER_REPAIR => Next::Wait,
             Some(_) if is_known => Next::GiveUp,
             _ => {
                 (self.mended_at, self.failing_since) = (Some(now), None);
@@ -103,7 +92,7 @@ pub(super) async fn mend(context: &Context, dead: &Dead, reporter: &StepReporter
 async fn add_addons(context: &Context) -> Result<()> {
     let control_plane = format!("{}-control-plane", context.options.name);
     let arguments = ["kubeadm", "init", "phase", "addon", "all", "--config", CONFIG_OF_KUBEADM];
-    context.docker.exec(&control_plane, &arguments, "", KUBEADM).await.map(drop)
+    context.docker.exec(&control_plane, &arguments, "", patience::KUBEADM_APPLIES_ADDON).await.map(drop)
 }
 
 /// Takes a ConfigMap away, for kubeadm to make it anew. What was in it may be somebody's work, and is kept under another name.
@@ -183,7 +172,7 @@ pub(super) fn failure(context: &Context, dead: Dead) -> Failure {
 pub(in crate::steps) async fn blamed(context: &Context, symptom: anyhow::Error) -> anyhow::Error {
     let Some(found) = bootstrap_run::failure::of(&symptom).cloned() else { return symptom };
     let Ok(client) = context.client().await else { return symptom };
-    match tokio::time::timeout(LOOK, kubernetes::dead_addon(&client, !context.is_adopted())).await {
+    match tokio::time::timeout(patience::CAUSE_IS_FOUND, kubernetes::dead_addon(&client, !context.is_adopted())).await {
         Ok(Ok(Some(dead))) => {
             let cause = failure(context, dead).evidence(found.summary());
             found.seen().iter().fold(cause, Failure::evidence).into()

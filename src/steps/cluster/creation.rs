@@ -1,7 +1,5 @@
 //! A cluster from nothing, by kind.
 
-use std::time::Duration;
-
 use anyhow::Result;
 use bootstrap_run::event::StepReporter;
 use bootstrap_run::failure;
@@ -11,14 +9,10 @@ use bootstrap_run::process::Finished;
 use super::own::{claim, containers, ensure_network, network, own_labels};
 use super::{api, cause, engine, not_ready, registries};
 use crate::context::Context;
+use crate::patience;
 use crate::steps::node_image;
 use crate::tools::docker::labelled;
 use crate::tools::kind::NewCluster;
-
-/// kind took 10 to 20 s here; a slow disk takes minutes.
-const CREATION: Duration = Duration::from_secs(5 * 60);
-
-const QUESTION: Duration = Duration::from_secs(30);
 
 pub(super) async fn create(context: &Context, reporter: &StepReporter) -> Result<()> {
     let (name, network) = (context.options.name.as_str(), network(context));
@@ -47,7 +41,7 @@ pub(super) async fn create(context: &Context, reporter: &StepReporter) -> Result
     let new = NewCluster { name, image: &image, network: &network, workers, kubeconfig, environment };
     let kind = context.kind();
     let created = tokio::select! {
-        created = kind.create(&new, CREATION) => created?,
+        created = kind.create(&new, patience::KIND_CREATES) => created?,
         never = registries::write_as_nodes_start(context, number) => match never {},
     };
     if created.status.success() {
@@ -62,7 +56,7 @@ async fn create_failed(context: &Context, created: &Finished) -> anyhow::Error {
     let control_plane = format!("{}-control-plane", context.options.name);
     let journal =
         ["journalctl", "--unit", "kubelet", "--priority", "err", "--lines", "5", "--no-pager", "--output", "cat"];
-    if let Ok(seen) = context.docker.try_exec(&control_plane, &journal, QUESTION).await
+    if let Ok(seen) = context.docker.try_exec(&control_plane, &journal, patience::NODE_ANSWERS).await
         && seen.status.success()
     {
         failure = failure.evidence(String::from_utf8_lossy(&seen.stdout));

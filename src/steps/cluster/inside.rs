@@ -1,7 +1,5 @@
 //! What is in a cluster: whether it can be used, and what it lacks.
 
-use std::time::Duration;
-
 use anyhow::Result;
 use bootstrap_cluster::kubernetes::{self, Course, Dead};
 use bootstrap_cluster::verdict::workload;
@@ -13,10 +11,8 @@ use kube::api::{Api, ListParams};
 
 use super::{addons, not_ready};
 use crate::context::Context;
+use crate::patience;
 use crate::tools::docker::Container;
-
-/// A healthy API server answers in milliseconds, one that has just started in seconds.
-const ANSWER: Duration = Duration::from_secs(10);
 
 const DEFAULT_CLASS: &str = "storageclass.kubernetes.io/is-default-class";
 
@@ -123,8 +119,10 @@ fn without_container<'a>(
 /// The cluster with these Kubernetes nodes, or what it lacks; one that was adopted has no containers. An API server that hangs
 /// lacks an answer.
 pub(super) async fn look_inside(context: &Context, containers: &[Container]) -> Result<Usable, Lack> {
-    let look = tokio::time::timeout(ANSWER, look_without_limit(context, containers)).await;
-    look.unwrap_or_else(|_| Err(format!("the Kubernetes API does not answer within {} s", ANSWER.as_secs()).into()))
+    let look = tokio::time::timeout(patience::API_ANSWERS, look_without_limit(context, containers)).await;
+    look.unwrap_or_else(|_| {
+        Err(format!("the Kubernetes API does not answer within {} s", patience::API_ANSWERS.as_secs()).into())
+    })
 }
 
 async fn look_without_limit(context: &Context, containers: &[Container]) -> Result<Usable, Lack> {

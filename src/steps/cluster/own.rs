@@ -4,8 +4,6 @@
 //! list. So `Docker::is_dockers` asks what the engine is first, and a row that docker would not print, endless output, or
 //! output that is not text is an error.
 
-use std::time::Duration;
-
 use anyhow::Result;
 use bootstrap_run::failure::{Failure, FailureId};
 use bootstrap_run::identity::Holder;
@@ -14,6 +12,7 @@ use super::engine;
 use super::whose::{Seen, Whose};
 use crate::context::Context;
 use crate::owner::{Maker, Owner};
+use crate::patience;
 use crate::tools::docker::{Container, Mark, Thing, labels};
 
 /// The docker network of the cluster, and the volume by which its name is claimed: both are removed with the cluster.
@@ -23,9 +22,6 @@ use crate::tools::docker::{Container, Mark, Thing, labels};
 pub(super) fn network(context: &Context) -> String {
     format!("pgedge-bootstrap-{}", context.options.name)
 }
-
-/// A run that has ended does not wait longer for docker.
-const LAST_WORDS: Duration = Duration::from_secs(3);
 
 /// All that there is of a cluster of this name.
 #[derive(Debug)]
@@ -130,7 +126,7 @@ pub(crate) async fn end_work(context: &Context) {
     if !context.docker.has_answered() {
         return;
     }
-    let _ = tokio::time::timeout(LAST_WORDS, context.docker.unmark(&network(context))).await;
+    let _ = tokio::time::timeout(patience::RUN_IS_UNMARKED, context.docker.unmark(&network(context))).await;
 }
 
 /// The labels of what is made for this cluster.

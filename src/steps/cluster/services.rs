@@ -1,7 +1,6 @@
 //! Services work some seconds after a node is Ready, and what starts in between crashes.
 
-use std::time::Duration;
-
+use crate::patience;
 use anyhow::Result;
 use bootstrap_cluster::kubernetes;
 use bootstrap_cluster::verdict::pod;
@@ -11,12 +10,9 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, DeleteParams, ListParams};
 use kube::{Client, ResourceExt as _};
 
-/// Between two questions to what cannot be watched.
-const PAUSE: Duration = Duration::from_millis(250);
-
 /// Asks until Services work. The step's deadline ends this.
 pub(in crate::steps) async fn services_work(client: &Client, reporter: &StepReporter) {
-    let mut polling = Polling::every(PAUSE);
+    let mut polling = Polling::every(patience::POLL_SERVICES);
     loop {
         polling.turn().await;
         match kubernetes::services_late(client).await {

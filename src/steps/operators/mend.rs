@@ -5,7 +5,6 @@
 //! and CloudNativePG writes the `caBundle` of its webhooks only at its start and once an hour.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use anyhow::Result;
 use bootstrap_cluster::kubernetes::{self, Answer, Lack, Manifest, What};
@@ -17,21 +16,12 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, DeleteParams, ListParams};
 use kube::{Client, ResourceExt as _};
 
-use super::{Found, Observation, PAUSE, ask, available, observe_used};
+use super::{Found, Observation, ask, available, observe_used};
+use crate::patience;
 use crate::stack::Operator;
 
 /// How many objects are named; a namespace that was removed takes all of its objects with it.
 const NAMED: usize = 3;
-
-/// Within this time a running operator tells its certificate to the API server by itself, if it does that at all: measured 4 s.
-const BY_ITSELF: Duration = Duration::from_secs(10);
-
-/// From when the operator is available. Within it a webhook has answered on every machine that was tried; beyond it a second
-/// run would see the same.
-const SERVING: Duration = Duration::from_secs(90);
-
-/// For an operator that is not ours to mend: it may be starting.
-const USED: Duration = Duration::from_secs(30);
 
 /// Types first: with them went data.
 pub(super) fn in_words(lacks: &[Lack]) -> String {
@@ -63,7 +53,7 @@ pub(super) async fn what_is_lacking(
     manifest: &Manifest,
     reporter: &StepReporter,
 ) -> Result<Vec<Lack>> {
-    let mut polling = Polling::every(PAUSE);
+    let mut polling = Polling::every(patience::POLL_OPERATOR);
     loop {
         polling.turn().await;
         let lacks = kubernetes::lacks(client, manifest).await?;
@@ -130,9 +120,10 @@ pub(super) async fn serving(
     manifest: &Manifest,
     reporter: &StepReporter,
 ) -> Result<()> {
-    let (by_itself, patience) = (Patience::begin(BY_ITSELF), Patience::begin(SERVING));
+    let (by_itself, patience) =
+        (Patience::begin(patience::WEBHOOK_COMES_BY_ITSELF), Patience::begin(patience::WEBHOOK_ANSWERS));
     let mut started_anew = false;
-    let mut polling = Polling::every(PAUSE);
+    let mut polling = Polling::every(patience::POLL_OPERATOR);
     loop {
         polling.turn().await;
         let answer = ask(client, operator).await;
@@ -173,8 +164,8 @@ pub(super) async fn wait_for_used(
     found: &Found,
     reporter: &StepReporter,
 ) -> Result<()> {
-    let patience = Patience::begin(USED);
-    let mut polling = Polling::every(PAUSE);
+    let patience = Patience::begin(patience::FOREIGN_OPERATOR_STARTS);
+    let mut polling = Polling::every(patience::POLL_OPERATOR);
     loop {
         polling.turn().await;
         let why = match observe_used(client, operator, found).await? {

@@ -9,8 +9,9 @@ use serde::Deserialize;
 
 use super::engine::not_understood;
 use super::words::tell_of_an_error;
-use super::{Docker, KIND_LABEL, QUESTION, REMOVAL, answer, ask, told_apart};
+use super::{Docker, KIND_LABEL, answer, ask, told_apart};
 use crate::owner::{Maker, Owner, now};
+use crate::patience;
 
 /// The name of the cluster that a thing belongs to. All versions of this program write it on networks.
 const CLUSTER: &str = "com.pgedge.bootstrap.cluster";
@@ -148,13 +149,20 @@ impl Docker {
     pub(crate) async fn create_network(&self, network: &str, labels: &[String]) -> Result<()> {
         let base = ["network", "create", "--driver", "bridge"];
         let labels = labels.iter().flat_map(|label| ["--label", label]);
-        self.command(QUESTION).args(base).args(labels).args([network]).stdout().await.map(drop).map_err(told_apart)
+        self.command(patience::DOCKER_ANSWERS)
+            .args(base)
+            .args(labels)
+            .args([network])
+            .stdout()
+            .await
+            .map(drop)
+            .map_err(told_apart)
     }
 
     /// Makes a volume, or leaves the one that is there as it is: of two who ask at the same time, docker labels it for one.
     pub(crate) async fn create_volume(&self, volume: &str, labels: &[String]) -> Result<()> {
         let labels = labels.iter().flat_map(|label| ["--label", label]);
-        let command = self.command(QUESTION).args(["volume", "create"]).args(labels).args([volume]);
+        let command = self.command(patience::DOCKER_ANSWERS).args(["volume", "create"]).args(labels).args([volume]);
         command.stdout().await.map(drop).map_err(told_apart)
     }
 
@@ -171,7 +179,8 @@ impl Docker {
         }
         let id = &network.id;
         let question = format!("list the containers on network {id}");
-        let command = self.command(QUESTION).args(["network", "inspect", "--format", "{{json .Containers}}", id]);
+        let command =
+            self.command(patience::DOCKER_ANSWERS).args(["network", "inspect", "--format", "{{json .Containers}}", id]);
         let told = answer(command.purpose(&question, format!("docker network inspect {id}"))).await?.stdout;
         let guests: BTreeMap<String, Guest> =
             serde_json::from_slice(&told).map_err(|error| not_understood(&question, &told, &error.to_string()))?;
@@ -199,7 +208,10 @@ impl Docker {
         let ids: Vec<&str> = containers.iter().map(|container| container.id.as_str()).collect();
         let question = format!("tell the networks of the containers {}", ids.join(", "));
         let by_hand = format!("docker inspect {}", ids.join(" "));
-        let command = self.command(QUESTION).args(["inspect", "--type", "container", "--format", format]).args(ids);
+        let command = self
+            .command(patience::DOCKER_ANSWERS)
+            .args(["inspect", "--type", "container", "--format", format])
+            .args(ids);
         let (mut attached, mut told) = (BTreeMap::new(), 0);
         let inspected = answer(command.purpose(&question, by_hand)).await?.stdout;
         for line in inspected.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
@@ -223,21 +235,24 @@ impl Docker {
     }
 
     pub(crate) async fn connect(&self, network: &Thing, container: &Container) -> Result<()> {
-        let command = self.command(QUESTION).args(["network", "connect", &network.id, &container.name]);
+        let command = self.command(patience::DOCKER_ANSWERS).args(["network", "connect", &network.id, &container.name]);
         command.stdout().await.map(drop).map_err(told_apart)
     }
 
     /// Takes a container off a network, by name: that network may be no more.
     pub(crate) async fn disconnect(&self, network: &str, container: &Container) -> Result<()> {
-        let command = self.command(QUESTION).args(["network", "disconnect", "--force", network, &container.name]);
+        let command =
+            self.command(patience::DOCKER_ANSWERS).args(["network", "disconnect", "--force", network, &container.name]);
         command.stdout().await.map(drop).map_err(told_apart)
     }
 
     /// Where the engine is that is asked: the address of its socket. Empty if docker does not tell.
     pub(crate) async fn endpoint(&self) -> Result<String> {
         let arguments = ["context", "inspect", "--format", "{{.Endpoints.docker.Host}}"];
-        let command =
-            self.command(QUESTION).args(arguments).purpose("tell where its engine is", "docker context inspect");
+        let command = self
+            .command(patience::DOCKER_ANSWERS)
+            .args(arguments)
+            .purpose("tell where its engine is", "docker context inspect");
         let asked = ask(command).await?;
         let told = String::from_utf8_lossy(&asked.stdout).trim().to_owned();
         let is_an_address = told.contains("://") && !told.contains(char::is_whitespace);
@@ -248,7 +263,7 @@ impl Docker {
     pub(super) async fn list(&self, question: &str, arguments: &[&str], fields: &[(&str, &str)]) -> Result<Vec<Row>> {
         let format = Row::format(fields);
         let verb: Vec<&str> = arguments.iter().copied().take_while(|word| *word != "--filter").collect();
-        let command = self.command(QUESTION).args(arguments).args(["--format", &format]);
+        let command = self.command(patience::DOCKER_ANSWERS).args(arguments).args(["--format", &format]);
         let listed = answer(command.purpose(question, format!("docker {}", verb.join(" ")))).await?;
         Ok(read(question, &listed)?)
     }
@@ -258,7 +273,7 @@ impl Docker {
             return Ok(());
         }
         let ids = things.iter().map(|thing| thing.id.as_str());
-        self.command(REMOVAL).args(verb).args(ids).stdout().await.map(drop).map_err(told_apart)
+        self.command(patience::DOCKER_REMOVES).args(verb).args(ids).stdout().await.map(drop).map_err(told_apart)
     }
 }
 

@@ -2,15 +2,11 @@
 //! server yet. So the API server is asked to create one object that must pass and one that must be denied, both as a
 //! dry run, which stores nothing.
 
-use std::time::Duration;
-
+use crate::patience;
 use kube::Client;
 use kube::api::{Api, DynamicObject, PostParams};
 use kube::discovery::ApiResource;
 use serde_json::Value;
-
-/// One probe may hang for as long as the webhook's own time-out, 30 s with cert-manager: too long to be told nothing.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Two objects of one kind.
 #[derive(Debug)]
@@ -50,10 +46,10 @@ impl Probe {
 async fn create(api: &Api<DynamicObject>, object: &Value) -> Result<(), String> {
     let object: DynamicObject = serde_json::from_value(object.clone()).map_err(|error| error.to_string())?;
     let parameters = PostParams { dry_run: true, ..PostParams::default() };
-    match tokio::time::timeout(PATIENCE, api.create(&parameters, &object)).await {
+    match tokio::time::timeout(patience::WEBHOOK_ANSWERS, api.create(&parameters, &object)).await {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(error)) => Err(super::words(&error)),
-        Err(_) => Err(format!("no answer after {} s", PATIENCE.as_secs())),
+        Err(_) => Err(format!("no answer after {} s", patience::WEBHOOK_ANSWERS.as_secs())),
     }
 }
 

@@ -1,8 +1,7 @@
 //! Do Services work on the Kubernetes nodes? A node is Ready before kube-proxy has written its rules, and a pod that
 //! starts in between cannot reach the API: it crashes, and is started again only after ten seconds.
 
-use std::time::Duration;
-
+use crate::patience;
 use http::Request;
 use k8s_openapi::api::core::v1::Node;
 use kube::api::{Api, ListParams};
@@ -11,8 +10,6 @@ use kube::{Client, ResourceExt as _};
 /// kube-proxy's own health check. It answers 200 when the rules are written
 /// (<https://kubernetes.io/docs/reference/command-line-tools-reference/kube-proxy/>, `--healthz-bind-address`).
 const HEALTH_PORT: u16 = 10256;
-
-const ANSWER: Duration = Duration::from_secs(1);
 
 /// Why Services do not work on all nodes yet; `None` if they do.
 pub async fn late(client: &Client) -> Option<String> {
@@ -27,9 +24,9 @@ pub async fn late(client: &Client) -> Option<String> {
         }
         Ok(())
     };
-    match tokio::time::timeout(ANSWER, question).await {
+    match tokio::time::timeout(patience::PROXY_ANSWERS, question).await {
         Ok(answer) => answer.err(),
-        Err(_) => Some(format!("no answer after {} s", ANSWER.as_secs())),
+        Err(_) => Some(format!("no answer after {} s", patience::PROXY_ANSWERS.as_secs())),
     }
 }
 

@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use anyhow::Result;
 use bootstrap_run::failure::{self, Failure, FailureId};
@@ -18,14 +17,11 @@ use super::attempt::{ATTEMPTS, Attempt, accept_status, again, network_error, ref
 use super::client::{Mirror, shown};
 use super::head::Head;
 use super::roots::TrustedRoots;
+use crate::patience;
 use crate::sum::Sha256;
 
 /// A list of checksums, a signature, a set of keys: none of them comes near this.
 const LARGEST_TEXT: usize = 4 << 20;
-
-/// As long as one answer may take.
-const TEXT: Duration = Duration::from_secs(60);
-const FILE: Duration = Duration::from_secs(30 * 60);
 
 /// Asks upstream, or its mirror. What may pass is asked again, as with a download.
 #[derive(Debug, Clone)]
@@ -79,7 +75,7 @@ impl Asker {
         let address = self.mirror.address_of(url);
         let shown = shown(&address);
         let answer = self.insist(&address, async || {
-            let request = self.client.get(&address).timeout(TEXT);
+            let request = self.client.get(&address).timeout(patience::TEXT_ARRIVES);
             match there(&shown, self.send(&shown, request).await?)? {
                 Answer::There(response) => Ok(Answer::There(body(&shown, response, LARGEST_TEXT).await?)),
                 Answer::Gone(words) => Ok(Answer::Gone(words)),
@@ -106,7 +102,7 @@ impl Asker {
         let address = self.mirror.address_of(url);
         let shown = shown(&address);
         let answer = self.insist(&address, async || {
-            let response = self.send(&shown, self.unfollowed.head(&address).timeout(TEXT)).await?;
+            let response = self.send(&shown, self.unfollowed.head(&address).timeout(patience::TEXT_ARRIVES)).await?;
             if response.status().is_redirection() {
                 let place = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
                 return Ok(Answer::There(place.unwrap_or_default().to_owned()));
@@ -130,7 +126,7 @@ impl Asker {
         let address = self.mirror.address_of(url);
         let shown = shown(&address);
         let answer = self.insist(&address, async || {
-            match there(&shown, self.send(&shown, self.client.head(&address).timeout(TEXT)).await?)? {
+            match there(&shown, self.send(&shown, self.client.head(&address).timeout(patience::TEXT_ARRIVES)).await?)? {
                 Answer::There(_) => Ok(Answer::There(())),
                 Answer::Gone(words) => Ok(Answer::Gone(words)),
             }
@@ -146,7 +142,7 @@ impl Asker {
         let address = self.mirror.address_of(url);
         let shown = shown(&address);
         let answer = self.insist(&address, async || {
-            match there(&shown, self.send(&shown, self.client.get(&address).timeout(FILE)).await?)? {
+            match there(&shown, self.send(&shown, self.client.get(&address).timeout(patience::FILE_ARRIVES)).await?)? {
                 Answer::There(response) => Ok(Answer::There(sum_of(&shown, response, copy).await?)),
                 Answer::Gone(words) => Ok(Answer::Gone(words)),
             }
@@ -162,7 +158,7 @@ impl Asker {
     ) -> Result<(StatusCode, reqwest::header::HeaderMap, Vec<u8>)> {
         let shown = shown(address);
         let answer = self.insist(address, async || {
-            let response = self.send(&shown, build(&self.client).timeout(TEXT)).await?;
+            let response = self.send(&shown, build(&self.client).timeout(patience::TEXT_ARRIVES)).await?;
             let (status, headers) = (response.status(), response.headers().clone());
             // What may pass is asked again; every other answer is the registry's, and for it to be understood.
             if let again @ Attempt::Again { .. } = refused(&shown, status, &headers) {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::patience;
 use bootstrap_run::failure::{Failure, FailureId};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
@@ -10,9 +11,6 @@ use rustls::pki_types::UnixTime;
 
 /// Attempts at one address that bring nothing.
 pub(super) const ATTEMPTS: usize = 6;
-
-/// The longest that a server may ask us to wait before it counts as an answer of no.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(120);
 
 /// Why one attempt failed, and whether another one makes sense.
 pub(super) enum Attempt {
@@ -43,7 +41,7 @@ pub(super) fn refused(address: &str, status: StatusCode, headers: &HeaderMap) ->
         headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok()).map(Duration::from_secs);
     // 408 request timeout, 425 too early, 429 too many requests: asking later may help.
     let may_pass = status.is_server_error() || matches!(status.as_u16(), 408 | 425 | 429);
-    if may_pass && retry_after.is_none_or(|after| after <= LONGEST_RETRY_AFTER) {
+    if may_pass && retry_after.is_none_or(|after| after <= patience::LONGEST_RETRY_AFTER) {
         return Attempt::Again { why, after: retry_after, is_away: false };
     }
     Attempt::Final(Failure::new(FailureId::DownloadFailed, format!("cannot download {address}")).evidence(why).into())

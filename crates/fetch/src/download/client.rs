@@ -2,17 +2,12 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
 use super::proxies;
 use super::roots::TrustedRoots;
-
-/// How long to wait for a connection, and for the next bytes on one. A transfer as a whole has no limit here: the
-/// step's deadline is its limit.
-const CONNECT: Duration = Duration::from_secs(15);
-const SILENCE: Duration = Duration::from_secs(30);
+use crate::patience;
 
 /// What `localhost` is, also where no `/etc/hosts` says so: an empty container has none. The port is the address's own.
 const THIS_MACHINE_V4: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -42,8 +37,8 @@ impl TrustedRoots {
             .tls_backend_preconfigured(tls)
             .resolve_to_addrs("localhost", &[THIS_MACHINE_V4, THIS_MACHINE_V6])
             .user_agent(concat!("pgedge-bootstrap/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT)
-            .read_timeout(SILENCE))
+            .connect_timeout(patience::CONNECT)
+            .read_timeout(patience::SILENCE))
     }
 }
 

@@ -9,7 +9,6 @@
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use bootstrap_run::wait::Polling;
@@ -17,12 +16,10 @@ use bootstrap_run::work::heavy;
 use bootstrap_run::{failure, file};
 use sha2::{Digest as _, Sha256 as Hasher};
 
+use crate::patience;
 use crate::sum::Sha256;
 
 const CHUNK: usize = 1 << 20;
-
-/// A file lock can be waited for only by a thread that nothing can interrupt; asking again can be stopped.
-const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
 /// A directory of files that are known by their sums. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -77,7 +74,7 @@ impl Store {
         fs_err::create_dir_all(parent).map_err(failure::from_io)?;
         let file = fs_err::OpenOptions::new().create(true).truncate(false).write(true).open(&path);
         let file = file.map_err(failure::from_io)?;
-        let mut polling = Polling::every(LOCK_PAUSE);
+        let mut polling = Polling::every(patience::POLL_LOCK);
         loop {
             polling.turn().await;
             match file.try_lock() {

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use super::*;
 use crate::event::{Event, Stamped};
 use crate::failure::{Layer, Report};
-use crate::run_state::HEARTBEAT;
+use crate::patience::HEARTBEAT;
 use crate::step::StepName;
 
 const SILENCE: Duration = Duration::from_secs(30);
@@ -165,19 +165,19 @@ fn silence_is_what_does_not_change_while_we_look() {
     world.write(&run);
     let woken = start + Duration::from_secs(31);
     assert_eq!(follower.look(woken), None);
-    assert_eq!(follower.look(woken + GRACE - LOOK), None);
+    assert_eq!(follower.look(woken + patience::HEARTBEAT_IS_LATE - patience::POLL_RUN), None);
     run.heartbeat = Timestamp::now();
     world.write(&run);
-    let heard = woken + GRACE;
+    let heard = woken + patience::HEARTBEAT_IS_LATE;
     assert_eq!(follower.look(heard), None);
-    assert_eq!(follower.look(heard + SILENCE - LOOK), None);
+    assert_eq!(follower.look(heard + SILENCE - patience::POLL_RUN), None);
     assert_eq!(follower.look(heard + SILENCE), Some(Ended::WriterSilent));
     // An old heartbeat that does not change for a few seconds is enough.
     run.heartbeat -= Duration::from_secs(31);
     world.write(&run);
     let mut late = world.follower(&run);
     assert_eq!(late.look(Instant::now()), None);
-    assert_eq!(late.look(Instant::now() + GRACE), Some(Ended::WriterSilent));
+    assert_eq!(late.look(Instant::now() + patience::HEARTBEAT_IS_LATE), Some(Ended::WriterSilent));
 }
 
 #[test]

@@ -69,18 +69,18 @@ fn closes_on_exec(fdinfo: &Path) -> bool {
 /// the file and who has opened it, so only programs that a run starts count.
 #[cfg(not(target_os = "linux"))]
 pub(super) async fn of(path: &Path) -> Result<Vec<Orphan>> {
-    use std::time::Duration;
-
+    use crate::patience::ORPHANS_ARE_LISTED;
     use crate::process::Command;
 
-    const QUESTION: Duration = Duration::from_secs(5);
     const STARTED_BY_US: [&str; 5] = ["kind", "helm", "kubectl", "kubectl-cnpg", "docker"];
     // Its exit status is 1 if nobody has the file open.
-    let listed = Command::new("lsof", QUESTION).args([Path::new("-t"), Path::new("--"), path]).finish().await?;
+    let listed =
+        Command::new("lsof", ORPHANS_ARE_LISTED).args([Path::new("-t"), Path::new("--"), path]).finish().await?;
     let mut found = Vec::new();
     for pid in String::from_utf8_lossy(&listed.stdout).lines().filter_map(|line| line.trim().parse::<u32>().ok()) {
         let ask = async |what: &str| -> Result<String> {
-            let asked = Command::new("ps", QUESTION).args(["-o", what, "-p", &pid.to_string()]).finish().await?;
+            let asked =
+                Command::new("ps", ORPHANS_ARE_LISTED).args(["-o", what, "-p", &pid.to_string()]).finish().await?;
             Ok(String::from_utf8_lossy(&asked.stdout).trim().to_owned())
         };
         let program = ask("comm=").await?;

@@ -146,7 +146,7 @@ mod tests {
 
     use super::*;
     use crate::event::RunEnd;
-    use crate::run_state::HEARTBEAT;
+    use crate::patience::HEARTBEAT;
     use crate::step::StepName;
 
     const FINISHED: Event = Event::RunFinished { ok: true, end: RunEnd::Done, changed: 0, seconds: 1.0 };

@@ -1,18 +1,14 @@
 //! Tells a run that lives from one that was killed, and from one whose process was stopped.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 
 use super::RunState;
-
-/// A writer that gives no sign of life for so long is stopped or hangs.
-pub const LONGEST_SILENCE: Duration = Duration::from_secs(30);
+use crate::patience;
 
 /// Whether the writer of a state that says `running` still does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Liveness {
-    /// It was heard within [`LONGEST_SILENCE`].
+    /// It was heard within [`crate::run_state::LONGEST_SILENCE`].
     Alive,
     /// The process is gone, or its number belongs to another one by now.
     Gone,
@@ -34,7 +30,7 @@ pub fn liveness(run: &RunState, now: Timestamp) -> Liveness {
     match run.writer.is_there() {
         None => Liveness::Elsewhere { seconds },
         Some(false) => Liveness::Gone,
-        Some(true) if seconds > LONGEST_SILENCE.as_secs() => Liveness::Silent { seconds },
+        Some(true) if seconds > patience::LONGEST_SILENCE.as_secs() => Liveness::Silent { seconds },
         Some(true) => Liveness::Alive,
     }
 }
@@ -44,7 +40,7 @@ impl Liveness {
     pub fn is_alive(self) -> bool {
         match self {
             Self::Alive => true,
-            Self::Elsewhere { seconds } => seconds <= LONGEST_SILENCE.as_secs(),
+            Self::Elsewhere { seconds } => seconds <= patience::LONGEST_SILENCE.as_secs(),
             Self::Gone | Self::Silent { .. } => false,
         }
     }

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use bootstrap_cluster::kubernetes::mock::Answer;
 use serde_json::Value;
 
