@@ -223,7 +223,7 @@ async fn ready_within(
         polling.turn().await;
         let Err(lack) = look_inside(context, containers).await else { return Ok(()) };
         match lack {
-            Lack::Addon(dead) => match mending.next(&dead, context.is_adopted(), Instant::now()) {
+            Lack::Addon(mut dead) => match mending.next(&mut dead, context.is_adopted(), Instant::now()) {
                 addons::Next::Mend => {
                     let mended = addons::mend(context, &dead, reporter).await;
                     mended.map_err(|error| addons::not_mended(&dead, &error))?;

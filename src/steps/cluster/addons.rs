@@ -44,11 +44,20 @@ pub(super) enum Next {
 pub(super) struct Mending {
     failing_since: Option<Instant>,
     mended_at: Option<Instant>,
+    /// The ConfigMap that the addon's program refused at an earlier observation, until it is set aside: the log that said so may be gone
+    /// by the time of the repair.
+    rejected: Option<String>,
     has_set_aside: bool,
 }
 
 impl Mending {
-    pub(super) fn next(&mut self, dead: &Dead, is_adopted: bool, now: Instant) -> Next {
+    /// Completes what was observed by what earlier observations have shown, and decides.
+    pub(super) fn next(&mut self, dead: &mut Dead, is_adopted: bool, now: Instant) -> Next {
+        match &dead.rejected {
+            Some(config) if !self.has_set_aside => self.rejected = Some(config.clone()),
+            Some(_) => {}
+            None => dead.rejected.clone_from(&self.rejected),
+        }
         let lasts = match dead.course {
             Course::Off | Course::Lasting => true,
             Course::Failing => now - *self.failing_since.get_or_insert(now) >= patience::ADDON_COMES_BY_ITSELF,
@@ -69,6 +78,9 @@ impl Mending {
             _ => {
                 (self.mended_at, self.failing_since) = (Some(now), None);
                 self.has_set_aside |= dead.rejected.is_some();
+                if self.has_set_aside {
+                    self.rejected = None;
+                }
                 Next::Mend
             }
         }

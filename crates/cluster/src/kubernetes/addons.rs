@@ -27,6 +27,9 @@ const PROXY: &str = "kube-proxy";
 /// The label of the pods of kube-proxy, as a selector.
 pub const PROXY_PODS: &str = "k8s-app=kube-proxy";
 
+/// How the kubelet says that a container's log is gone.
+const NO_LOG: &str = "unable to retrieve container logs for ";
+
 /// The longest line of a log that is shown.
 const LONGEST_LINE: usize = 300;
 
@@ -173,14 +176,22 @@ async fn last_line(pods: &Api<Pod>, pod: &str, container: &str) -> Option<String
         previous,
         ..LogParams::default()
     };
+    let mut last = None;
     // One that was just started again has not written why it will end.
     for previous in [true, false] {
         let log = pods.logs(pod, &parameters(previous)).await.unwrap_or_default();
-        if let Some(line) = log.lines().rev().map(str::trim).find(|line| !line.is_empty()) {
-            return Some(line[..line.floor_char_boundary(LONGEST_LINE)].to_owned());
+        // The kubelet answers with this line, and status 200, when the runtime has removed the container meanwhile.
+        let mut lines =
+            log.lines().rev().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with(NO_LOG)).peekable();
+        if last.is_none() {
+            last = lines.peek().map(|line| (*line).to_owned());
+        }
+        if let Some(line) = lines.find(|line| says_config(line)) {
+            last = Some(line.to_owned());
+            break;
         }
     }
-    None
+    last.map(|line| line[..line.floor_char_boundary(LONGEST_LINE)].to_owned())
 }
 
 /// Whether CoreDNS says that it cannot use its Corefile: where it cannot be parsed, or what a plugin does not take. (What goes

@@ -21,7 +21,7 @@ fn what_fails_gets_ten_seconds_and_is_mended_once() {
     let began = Instant::now();
     let after = |seconds| began + Duration::from_secs(seconds);
     let mut mending = Mending::default();
-    let mut next = |course, seconds| mending.next(&dead(course), false, after(seconds));
+    let mut next = |course, seconds| mending.next(&mut dead(course), false, after(seconds));
     assert_eq!(next(Course::Failing, 0), Next::Wait);
     assert_eq!(next(Course::Late, 9), Next::Wait);
     assert_eq!(next(Course::Failing, 10), Next::Wait, "it was late in between, so it counts anew");
@@ -36,12 +36,30 @@ fn what_a_log_tells_only_after_the_first_repair_is_mended_too() {
     let began = Instant::now();
     let after = |seconds| began + Duration::from_secs(seconds);
     let mut mending = Mending::default();
-    assert_eq!(mending.next(&dead(Course::Lasting), false, after(0)), Next::Mend);
-    let told = Dead { rejected: Some("coredns".to_owned()), ..dead(Course::Lasting) };
-    assert_eq!(mending.next(&told, false, after(5)), Next::Mend);
-    assert_eq!(mending.next(&told, false, after(6)), Next::Wait);
-    assert_eq!(mending.next(&told, false, after(21)), Next::GiveUp);
-    assert_eq!(Mending::default().next(&told, true, after(0)), Next::GiveUp, "an adopted cluster is not mended");
+    assert_eq!(mending.next(&mut dead(Course::Lasting), false, after(0)), Next::Mend);
+    let told = || Dead { rejected: Some("coredns".to_owned()), ..dead(Course::Lasting) };
+    assert_eq!(mending.next(&mut told(), false, after(5)), Next::Mend);
+    assert_eq!(mending.next(&mut told(), false, after(6)), Next::Wait);
+    assert_eq!(mending.next(&mut told(), false, after(21)), Next::GiveUp);
+    assert_eq!(Mending::default().next(&mut told(), true, after(0)), Next::GiveUp, "an adopted cluster is not mended");
+}
+
+/// The pods come and go, and their logs with them.
+#[test]
+fn a_refused_configuration_is_remembered_until_it_is_set_aside() {
+    let began = Instant::now();
+    let after = |seconds| began + Duration::from_secs(seconds);
+    let mut mending = Mending::default();
+    let mut next = |rejected: Option<&str>, seconds| {
+        let mut seen = Dead { rejected: rejected.map(str::to_owned), ..dead(Course::Failing) };
+        (mending.next(&mut seen, false, after(seconds)), seen.rejected)
+    };
+    let coredns = Some("coredns".to_owned());
+    assert_eq!(next(Some("coredns"), 0), (Next::Wait, coredns.clone()));
+    assert_eq!(next(None, 5), (Next::Wait, coredns.clone()));
+    assert_eq!(next(None, 10), (Next::Mend, coredns));
+    assert_eq!(next(None, 12), (Next::Wait, None), "what was set aside is not set aside again");
+    assert_eq!(next(None, 26), (Next::GiveUp, None));
 }
 
 #[test]
@@ -57,7 +75,7 @@ fn a_verdict_falls_within_half_a_minute() {
     ] {
         let mut mending = Mending::default();
         let ended = (0..60).find(|second| {
-            mending.next(&dead(course), is_adopted, began + Duration::from_secs(*second)) == Next::GiveUp
+            mending.next(&mut dead(course), is_adopted, began + Duration::from_secs(*second)) == Next::GiveUp
         });
         assert_eq!(ended, Some(limit), "{course:?}");
     }

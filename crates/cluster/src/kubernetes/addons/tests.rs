@@ -131,6 +131,29 @@ async fn a_cluster_dns_that_does_not_take_its_corefile_is_told_with_its_last_lin
     }
 }
 
+/// The kubelet answers in the place of a log that the runtime has removed.
+#[tokio::test]
+async fn a_log_that_is_gone_is_not_taken_for_the_last_line() {
+    let line = "/etc/coredns/Corefile:2 - Error during parsing: Unknown directive 'nonsense'";
+    let gone = "unable to retrieve container logs for containerd://f2e29b24d72f7baeb0c976e4617a281aa8fffe1c29d594a24c779f67499e3c2c";
+    for (previous, current, last) in [
+        (gone.to_owned(), format!("{BEGINNING}{line}\n"), Some(line)),
+        (format!("{line}\n{BEGINNING}"), gone.to_owned(), Some(line)),
+        (gone.to_owned(), gone.to_owned(), None),
+    ] {
+        let api = with_pod(&container(1, &back_off("back-off 10s restarting"), &ended(1)));
+        api.react(move |asked| {
+            let is_previous = asked.query("previous") == Some("true");
+            (asked.subresource == "log")
+                .then(|| Answer::Text(if is_previous { previous.clone() } else { current.clone() }))
+        });
+        let dead = found(&api).await;
+        assert_eq!(dead.rejected.as_deref(), last.map(|_| "coredns"), "{last:?}");
+        let shown = dead.details.iter().find_map(|detail| detail.strip_prefix("its last line: "));
+        assert_eq!(shown, last);
+    }
+}
+
 #[tokio::test]
 async fn what_keeps_cluster_dns_from_starting_is_told_with_the_pod() {
     let pull =
