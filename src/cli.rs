@@ -1,6 +1,7 @@
 //! The command line: what can be typed, and what it is called. Nothing here does anything.
 
 mod shared;
+pub(crate) mod usage;
 mod variables;
 
 use std::path::PathBuf;

@@ -9,6 +9,7 @@ mod flags;
 mod guide;
 mod last_run;
 mod lesson_check;
+mod look;
 mod man;
 mod namespaced;
 mod pins;
@@ -31,13 +32,11 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use bootstrap_cluster::adoption::{Adoption, Fit};
-use bootstrap_engine::World as _;
 use bootstrap_fetch::download::Authorities;
 use bootstrap_fetch::platform::Platform;
 use bootstrap_run::event::Reporter;
 use bootstrap_run::failure::{self, Failure, FailureId, Invocation};
 use bootstrap_run::lock::RunLock;
-use bootstrap_run::step::Observation;
 use bootstrap_run::stop::{Interrupted, Stop};
 use bootstrap_run::{event, record};
 use bootstrap_screen::ui;
@@ -48,7 +47,6 @@ use crate::options::{Options, Provider};
 use crate::patience;
 use crate::places::Places;
 use crate::stack::{Memory, Pins, Stack};
-use crate::step_id::StepId;
 use crate::steps;
 
 /// How a command ended when nothing unexpected happened.
@@ -301,29 +299,4 @@ fn ago(seconds: u64) -> String {
         (0, minutes) => format!("{minutes} min ago"),
         (hours, minutes) => format!("{hours} h {minutes} min ago"),
     }
-}
-
-/// Looks at a step for at most [`PATIENCE`].
-async fn look(context: &Context, step: StepId) -> Result<Observation> {
-    match tokio::time::timeout(patience::LOOK_OF_A_COMMAND, context.observe(step)).await {
-        Ok(observation) => observation,
-        Err(_) if waits_for_docker(context, step) => Err(silent_docker().into()),
-        Err(_) => Ok(no_answer()),
-    }
-}
-
-fn no_answer() -> Observation {
-    Observation::Waiting(format!("no answer after {} s", patience::LOOK_OF_A_COMMAND.as_secs()))
-}
-
-/// Whether a look at this step begins at docker, and docker has not said a word. Where it is expected to come, that is no failure.
-fn waits_for_docker(context: &Context, step: StepId) -> bool {
-    let begins_there =
-        matches!(step, StepId::Docker | StepId::NodeImage | StepId::Cluster | StepId::Api | StepId::Images);
-    begins_there && !context.is_adopted() && !context.options.docker_comes && !context.docker.has_answered()
-}
-
-fn silent_docker() -> Failure {
-    let seen = format!("no answer after {} s", patience::LOOK_OF_A_COMMAND.as_secs());
-    Failure::new(FailureId::DockerNotRunning, "docker does not answer").evidence(seen)
 }

@@ -38,6 +38,8 @@ pub(crate) struct Context {
     pub(crate) authorities: Option<Authorities>,
     pub(crate) fetcher: Fetcher,
     pub(crate) docker: Docker,
+    /// What the program that gives the credentials of an adopted cluster's kubeconfig has given in this run.
+    pub(crate) credentials: kubernetes::Credentials,
     /// The Kubernetes API in the place of the one that the kubeconfig leads to.
     #[cfg(test)]
     pub(crate) mocked_api: Option<kubernetes::mock::MockApi>,
@@ -63,6 +65,8 @@ pub(crate) struct Context {
     settled: watch::Sender<Option<usize>>,
     /// The sum of the kubeconfig that kind has confirmed in this run.
     checked: tokio::sync::Mutex<Option<Sha256>>,
+    /// Whether kind was asked for a kubeconfig and has not answered.
+    kind_is_silent: AtomicBool,
 }
 
 /// Where a release is, and how many nodes it has.
@@ -92,6 +96,7 @@ impl Context {
             platform,
             fetcher,
             docker: Docker::new(),
+            credentials: kubernetes::Credentials::default(),
             #[cfg(test)]
             mocked_api: None,
             proof: OnceLock::new(),
@@ -105,6 +110,7 @@ impl Context {
             node_image: OnceLock::new(),
             settled: watch::Sender::new(None),
             checked: tokio::sync::Mutex::default(),
+            kind_is_silent: AtomicBool::new(false),
         })
     }
 
@@ -114,7 +120,7 @@ impl Context {
     /// # Errors
     /// Those of [`kubernetes::client`] and [`Self::checked_kubeconfig`].
     pub(crate) async fn client(&self) -> Result<kube::Client> {
-        self.client_by(async || kubernetes::client(&self.places.kubeconfig).await).await
+        self.client_by(async || kubernetes::client(&self.places.kubeconfig, &self.credentials).await).await
     }
 
     /// As [`Context::client`], for whichever cluster answers where one was adopted: to ask what its user may do there.
@@ -122,7 +128,7 @@ impl Context {
     /// # Errors
     /// Those of [`kubernetes::client_of_whichever`] and [`Self::checked_kubeconfig`].
     pub(crate) async fn client_of_whichever(&self) -> Result<kube::Client> {
-        self.client_by(async || kubernetes::client_of_whichever(&self.places.kubeconfig).await).await
+        self.client_by(async || kubernetes::client_of_whichever(&self.places.kubeconfig, &self.credentials).await).await
     }
 
     async fn client_by(&self, adopted: impl AsyncFnOnce() -> Result<kube::Client>) -> Result<kube::Client> {
@@ -132,7 +138,7 @@ impl Context {
             return Ok(api.client());
         }
         match checked {
-            Some(text) => kubernetes::client_of_kind(&text, &self.places.kubeconfig).await,
+            Some(text) => kubernetes::client_of_kind(&text, &self.places.kubeconfig, &self.credentials).await,
             None => adopted().await,
         }
     }

@@ -31,9 +31,10 @@ use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 
+use anyhow::Context as _;
 use bootstrap_run::failure::{Failure, FailureId, Invocation, Report};
 use bootstrap_run::stop::{Interrupted, Stop};
-use bootstrap_run::{failure, signals};
+use bootstrap_run::{failure, process, signals};
 use bootstrap_screen::ui;
 use bootstrap_screen::ui::Answer;
 use futures::FutureExt as _;
@@ -42,6 +43,9 @@ use crate::commands::Verdict;
 
 /// Of a shell's command that ended by an interrupt.
 const INTERRUPTED: u8 = 130;
+
+/// Of a command line that cannot be understood.
+const MISTAKE: u8 = 2;
 
 /// Of a run that ended for a reason that nobody expected.
 const DEFECT: u8 = 3;
@@ -53,20 +57,16 @@ fn main() -> ExitCode {
     if let Some(code) = tools::docker::labelled::become_docker() {
         return code;
     }
+    // A signal may come at any moment, and the command line takes a while to be read.
+    let begun = begin();
     let cli = match cli::Cli::read() {
         Ok(cli) => cli,
-        Err(usage) => {
-            // --help and --version come this way too, with the exit code 0.
-            let _ = usage.print();
-            return ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(2));
-        }
+        Err(usage) => return tell_mistake(&usage),
     };
     let (answer, invocation) = (cli.answer(), commands::invocation(&cli));
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            return exit_code(Err(anyhow::Error::new(error).context("cannot start the runtime")), answer, &invocation);
-        }
+    let (runtime, signals) = match begun {
+        Ok(begun) => begun,
+        Err(error) => return exit_code(Err(error), answer, &invocation),
     };
     let stop = Stop::default();
     let run = async {
@@ -76,8 +76,7 @@ fn main() -> ExitCode {
         }
     };
     let code = runtime.block_on(async {
-        signals::survive_limits();
-        tokio::spawn(signals::listen(stop.clone()));
+        tokio::spawn(signals.pass_on(stop.clone()));
         AssertUnwindSafe(run).catch_unwind().await.unwrap_or_else(|_| {
             // A panic of a step reaches this through the engine; its hook has told people.
             broken.get().inspect(|report| ui::answer_failure(report, answer));
@@ -89,6 +88,30 @@ fn main() -> ExitCode {
     code
 }
 
+/// Prints what is wrong with the command line, for programs, too. `--help` and `--version` come this way as well, with the exit
+/// code 0.
+fn tell_mistake(usage: &cli::UsageError) -> ExitCode {
+    // The exit code is the same where nobody reads the words.
+    let _ = usage.print();
+    if usage.use_stderr() {
+        let words: Vec<_> = std::env::args_os().collect();
+        ui::answer_failure(&cli::usage::report(usage, &words), cli::usage::answer(&words));
+    }
+    ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(MISTAKE))
+}
+
+/// Starts the runtime, and catches the signals.
+fn begin() -> anyhow::Result<(tokio::runtime::Runtime, signals::Caught)> {
+    process::raise_open_files()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(failure::from_io).context("cannot start the runtime")?;
+    let inside = runtime.enter();
+    signals::survive_limits();
+    let caught = signals::catch();
+    drop(inside);
+    Ok((runtime, caught))
+}
+
 /// Tells a failure that ended the command before anybody told it.
 fn exit_code(ended: anyhow::Result<Verdict>, answer: Answer, run: &Invocation) -> ExitCode {
     match ended {
@@ -96,12 +119,8 @@ fn exit_code(ended: anyhow::Result<Verdict>, answer: Answer, run: &Invocation) -
         Ok(Verdict::Bad) => ExitCode::from(1),
         Ok(Verdict::Unexpected) => ExitCode::from(DEFECT),
         Ok(Verdict::Interrupted) => ExitCode::from(INTERRUPTED),
-        Err(error) if error.is::<ui::ReaderWentAway>() => ExitCode::SUCCESS,
         Err(error) if error.is::<cli::UsageError>() => {
-            if let Some(usage) = error.downcast_ref::<cli::UsageError>() {
-                let _ = usage.print();
-            }
-            ExitCode::from(2)
+            error.downcast_ref().map_or(ExitCode::from(MISTAKE), tell_mistake)
         }
         Err(error) if error.is::<Interrupted>() => {
             ui::say("interrupted; the same command continues from here\n");

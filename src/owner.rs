@@ -55,7 +55,7 @@ impl Owner {
     /// # Errors
     /// As [`Self::make`].
     pub(crate) fn known(path: &Path) -> Result<Option<String>> {
-        let text = match fs_err::read_to_string(path) {
+        let text = match file::read_text(path) {
             Ok(text) => text,
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
             Err(error) => return Err(failure::from_io(error)),

@@ -49,6 +49,9 @@ pub(crate) const POLL_DOCKER: Duration = Duration::from_millis(500);
 /// A run that has ended does not wait longer for docker.
 pub(crate) const RUN_IS_UNMARKED: Duration = Duration::from_secs(3);
 
+/// Nor, beyond its deadline, than this.
+pub(crate) const BEYOND_THE_DEADLINE: Duration = Duration::from_millis(500);
+
 /// A Go program of a hundred megabytes on a cold disk.
 pub(crate) const TOOL_TELLS_VERSION: Duration = Duration::from_secs(30);
 

@@ -128,7 +128,7 @@ impl Places {
 
 /// What cannot be read is not remembered: the tools are then installed in the usual place.
 fn remembered(memory: &Path) -> Option<PathBuf> {
-    let bytes = fs_err::read(memory).ok()?;
+    let bytes = file::read(memory).ok()?;
     let path = PathBuf::from(OsString::from_vec(bytes));
     path.is_absolute().then_some(path)
 }

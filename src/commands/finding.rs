@@ -5,6 +5,7 @@ use bootstrap_run::failure::{self, Failure, FailureId, Invocation, Layer, Report
 use bootstrap_run::step::Observation;
 use serde::Serialize;
 
+use super::look;
 use crate::context::Context;
 use crate::patience;
 use crate::step_id::StepId;
@@ -58,7 +59,7 @@ impl Finding {
     /// # Errors
     /// What is not an expected failure.
     pub(super) async fn of(context: &Context, step: StepId) -> Result<Self> {
-        let finding = match super::look(context, step).await {
+        let finding = match look::look(context, step).await {
             // Of what is in a cluster that is not there, nothing is there.
             Err(error) if failure::of(&error).map(Failure::id) == Some(FailureId::ClusterMissing) => {
                 Self::missing("there is no cluster")
@@ -66,9 +67,9 @@ impl Finding {
             look => Self::from_look(look, &context.invocation)?,
         };
         // What docker shows of the cluster is the cause of what is seen in it.
-        if !finding.holds() && !finding.failed_by(FailureId::DockerNotRunning) && is_in_docker(step) {
+        if !finding.holds() && !finding.failed_by(FailureId::DockerNotRunning) && look::is_in_docker(step) {
             let cause = tokio::time::timeout(patience::LOOK_OF_A_COMMAND, steps::cause_in_docker(context)).await;
-            let silent = || Ok((!context.places.kubeconfig.exists()).then(super::silent_docker));
+            let silent = || Ok((!context.places.kubeconfig.exists()).then(look::silent_docker));
             if let Some(cause) = cause.unwrap_or_else(|_| silent())? {
                 return Ok(Self::failed_with(&cause, &context.invocation));
             }
@@ -168,19 +169,4 @@ impl Finding {
     pub(super) fn hint(&self) -> Option<&str> {
         self.failure.as_ref().map(|failure| failure.hint.as_str()).filter(|hint| !hint.is_empty())
     }
-}
-
-/// Whether a step is about the cluster, or about what is in it and says that there is none where there is no kubeconfig: docker may know
-/// better, or may not be able to tell.
-fn is_in_docker(step: StepId) -> bool {
-    matches!(
-        step,
-        StepId::Cluster
-            | StepId::Api
-            | StepId::Images
-            | StepId::Operator(_)
-            | StepId::Release
-            | StepId::Nodes
-            | StepId::Replication
-    )
 }

@@ -10,9 +10,11 @@ use bootstrap_run::step::Observation;
 use bootstrap_run::stop::Interrupted;
 
 use super::finding::Finding;
+use super::look;
 use crate::context::Context;
 use crate::lesson::{Check, LessonStep, Query};
 use crate::patience;
+use crate::step_id::StepId;
 use crate::steps;
 
 /// What a look at one check found.
@@ -49,9 +51,8 @@ async fn look(context: &Context, check: &Check) -> Result<Finding> {
         Check::File(name) => Finding::from_look(file(name), &context.invocation),
         Check::Query(query) => {
             let look = tokio::time::timeout(patience::LOOK_OF_A_COMMAND, ask(context, query)).await;
-            let late =
-                || Ok(Observation::Waiting(format!("no answer after {} s", patience::LOOK_OF_A_COMMAND.as_secs())));
-            Finding::from_look(look.unwrap_or_else(|_| late()), &context.invocation)
+            let look = look.unwrap_or_else(|_| look::silence(context, StepId::Replication));
+            Finding::from_look(look, &context.invocation)
         }
     }
 }

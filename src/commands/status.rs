@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use bootstrap_cluster::verdict::Verdict as Health;
-use bootstrap_run::failure::{Failure, FailureId, Invocation, Report, first_cause};
+use bootstrap_run::failure::{Failure, FailureId, Report, first_cause};
 use bootstrap_run::run_state::RunState;
 use bootstrap_screen::ui;
 use indexmap::IndexMap;
@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::Verdict;
 use super::finding::Finding;
 use super::last_run::LastRun;
+use super::look;
 use crate::cli::{Output, Status};
 use crate::context::Context;
 use crate::options::Options;
@@ -40,7 +41,7 @@ pub(super) async fn run(arguments: &Status) -> Result<Verdict> {
                 "discarded": seen.mesh.as_ref().map(|mesh| &mesh.discarded[..]).unwrap_or_default(),
                 "unsent": seen.mesh.as_ref().map(|mesh| &mesh.unsent[..]).unwrap_or_default(),
                 "unknown": seen.unknown(),
-                "failure": seen.failure(&context),
+                "failure": seen.failure(&context).or_else(|| seen.lack(&context)),
             });
             ui::print(&format!("{document}\n"))?;
         }
@@ -71,8 +72,8 @@ impl Seen {
         let (cluster, operators, nodes, mesh) = tokio::try_join!(
             Finding::of(context, StepId::Cluster),
             futures::future::try_join_all(operators),
-            asked(steps::node_health(context), &context.invocation),
-            asked(steps::replication_mesh(context), &context.invocation),
+            asked(context, StepId::Nodes, steps::node_health(context)),
+            asked(context, StepId::Replication, steps::replication_mesh(context)),
         )?;
         // Whoever asks a cluster that is not there, or not ours, learns less than that.
         let cause = match &cluster {
@@ -138,6 +139,33 @@ impl Seen {
         first_cause(&all).cloned()
     }
 
+    /// What is not as it should be where nothing has failed: what is missing, or not ready yet.
+    fn lack(&self, context: &Context) -> Option<Report> {
+        if self.is_good(context) {
+            return None;
+        }
+        let operators = self.operators.iter().map(|(name, finding)| (name.as_str(), finding));
+        let findings = std::iter::once(("cluster", &self.cluster)).chain(operators);
+        let unknown = [("nodes", self.nodes.as_ref().err()), ("subscriptions", self.mesh.as_ref().err())];
+        let unknown = unknown.into_iter().filter_map(|(what, why)| Some((what, why?)));
+        let open = findings.filter(|(_, finding)| !finding.holds()).chain(unknown).next();
+        let waiting = self.nodes().iter().find_map(|node| match &node.verdict {
+            Health::Waiting(why) => Some((Options::cluster_of(&node.node), why.clone())),
+            _ => None,
+        });
+        let (what, seen) = match (open, waiting) {
+            (Some((what, finding)), _) => (what.to_owned(), finding.detail().to_owned()),
+            (None, Some(waiting)) => waiting,
+            (None, None) if self.nodes().is_empty() => ("nodes".to_owned(), "there are none".to_owned()),
+            (None, None) => {
+                let (replicating, pairs) = (self.replicating(), context.ordered_pairs());
+                ("subscriptions".to_owned(), format!("{replicating} of {pairs} replicating"))
+            }
+        };
+        let failure = Failure::new(FailureId::StepDoesNotHold, format!("not ready: {what}")).evidence(seen);
+        Some(Report::of_failure(&failure, &context.invocation))
+    }
+
     fn text(&self, context: &Context) -> String {
         let failure = self.failure(context);
         let failure = failure.as_ref();
@@ -181,12 +209,18 @@ fn is_anothers(cluster: &Finding) -> bool {
 }
 
 /// Asks what is in the cluster, for as long as a person waits. The inner error says why it could not be asked.
-async fn asked<T>(question: impl Future<Output = Result<T>>, run: &Invocation) -> Result<Result<T, Finding>> {
-    match tokio::time::timeout(patience::LOOK_OF_A_COMMAND, question).await {
-        Ok(Ok(known)) => Ok(Ok(known)),
-        Ok(Err(error)) => Finding::from_look(Err(error), run).map(Err),
-        Err(_) => Finding::from_look(Ok(super::no_answer()), run).map(Err),
-    }
+/// `step`: what the question is about.
+async fn asked<T>(
+    context: &Context,
+    step: StepId,
+    question: impl Future<Output = Result<T>>,
+) -> Result<Result<T, Finding>> {
+    let look = match tokio::time::timeout(patience::LOOK_OF_A_COMMAND, question).await {
+        Ok(Ok(known)) => return Ok(Ok(known)),
+        Ok(Err(error)) => Err(error),
+        Err(_) => look::silence(context, step),
+    };
+    Finding::from_look(look, &context.invocation).map(Err)
 }
 
 fn line(name: &str, words: &str) -> String {

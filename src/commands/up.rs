@@ -62,7 +62,7 @@ pub(super) async fn run(arguments: &Up, stop: &Stop) -> Result<Verdict> {
     let run = Run { context: &context, plan, deadline, reporter, stop };
     let verdict = run.verdict().await;
     if is_claimed(&context, until) {
-        steps::end_work(&context).await;
+        steps::end_work(&context, deadline).await;
     }
     if verdict == Verdict::Good && common.output == Output::Text {
         if let Some(matrix) = context.proof.get() {

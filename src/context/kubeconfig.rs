@@ -5,11 +5,14 @@
 //! authority and user in this run. A check reports what differs. `up` rewrites the file in `cluster` and `kubernetes-api`,
 //! which precede every step that writes to the cluster; `prove`, `guide` and `env` rewrite it before they begin.
 
+use std::sync::atomic::Ordering;
+
 use anyhow::{Context as _, Result};
 use bootstrap_cluster::kubernetes;
 use bootstrap_fetch::download::sum_of_file;
 use bootstrap_fetch::sum::Sha256;
 use bootstrap_run::failure::{Failure, FailureId, Ours, hint};
+use bootstrap_run::process::Finished;
 use bootstrap_run::work::heavy;
 use bootstrap_run::{file, given};
 
@@ -57,7 +60,7 @@ impl Context {
         {
             return Ok(Ok(None));
         }
-        let told = self.verified_kind().await?.kubeconfig(self.name()).await?;
+        let told = self.kubeconfig_of_kind().await?;
         if !told.status.success() {
             return Ok(Err(told.tail()));
         }
@@ -120,7 +123,7 @@ impl Context {
         if !node.is_running() {
             return Err(away(format!("Kubernetes node {control_plane} is {}", node.state)).into());
         }
-        let told = self.verified_kind().await?.kubeconfig(name).await?;
+        let told = self.kubeconfig_of_kind().await?;
         if !told.status.success() {
             return Err(away(told.tail()).into());
         }
@@ -129,6 +132,19 @@ impl Context {
             return Err(away(format!("kind prints no kubeconfig: {}", failure.seen().join("; "))).into());
         }
         Ok(told.stdout)
+    }
+
+    async fn kubeconfig_of_kind(&self) -> Result<Finished> {
+        let kind = self.verified_kind().await?;
+        self.kind_is_silent.store(true, Ordering::Relaxed);
+        let told = kind.kubeconfig(self.name()).await;
+        self.kind_is_silent.store(false, Ordering::Relaxed);
+        told
+    }
+
+    /// Whether kind was asked for a kubeconfig and has not answered: whoever asked may have given up meanwhile.
+    pub(crate) fn kind_is_silent(&self) -> bool {
+        self.kind_is_silent.load(Ordering::Relaxed)
     }
 
     /// kind, if the file in its place is the one that is pinned: another one is never run.

@@ -209,7 +209,11 @@ async fn ask(context: &Context) -> Result<Result<String, NotYet>> {
             words: format!("the Kubernetes API does not let us in: {}", status.message),
             is_refusal: true,
         }),
-        Ok(Err(error)) => Err(not_yet(why(&error), false)),
+        Ok(Err(error)) => match kubernetes::failure_in(&error) {
+            // No waiting brings credentials, or makes something else a Kubernetes API.
+            Some(failure) => return Err(failure.clone().into()),
+            None => Err(not_yet(why(&error), false)),
+        },
     })
 }
 

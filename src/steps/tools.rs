@@ -79,7 +79,7 @@ fn write_mark(mark: &Path, target: &Path, program: &Sha256) -> Result<()> {
 }
 
 fn is_marked(mark: &Path, program: &Sha256) -> bool {
-    fs_err::read_to_string(mark).is_ok_and(|marked| marked.lines().any(|line| line == program.as_str()))
+    file::read_text(mark).is_ok_and(|marked| marked.lines().any(|line| line == program.as_str()))
 }
 
 /// Whether the file in the bin directory is ours to replace and to remove. In the person's own directory it is, if it

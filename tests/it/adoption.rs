@@ -302,8 +302,11 @@ fn a_program_that_gives_no_credentials_is_told_with_its_words() {
     let home = Home::new();
     let cases = [
         ("{command: ./login, args: [], apiVersion: client.authentication.k8s.io/v1}", "please log in again"),
-        ("{command: ./nowhere, installHint: get it there}", "hint: get it there"),
-        ("{command: ./login, interactiveMode: Always}", "interactiveMode"),
+        (
+            "{command: ./nowhere, installHint: get it there, apiVersion: client.authentication.k8s.io/v1}",
+            "hint: get it there",
+        ),
+        ("{command: ./login, interactiveMode: Always, apiVersion: client.authentication.k8s.io/v1}", "interactiveMode"),
     ];
     let login = home.path().join("login");
     std::fs::write(&login, "#!/bin/sh\necho please log in again >&2\nexit 4\n").unwrap();

@@ -178,6 +178,97 @@ fn a_defect_and_an_interruption_are_told_to_programs() {
 #[test]
 fn a_guide_is_for_people_alone() {
     let ran = Home::new().run(&["guide", "--yes", "--output", "json"]);
-    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""));
+    let failure = failure_in(&["guide"], &ran);
+    assert_eq!((ran.code, &failure["id"]), (2, &"usage-invalid".into()), "{failure}");
     assert!(ran.stderr.contains("guide") && ran.stderr.contains("--output"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_mistake_in_the_command_line_is_told_to_programs() {
+    let home = Home::new();
+    for command in [
+        &["verify", "nothing"][..],
+        &["verify", "--nothing"],
+        &["status", "--nodes", "1"],
+        &["up", "--dry-run", "--until", "nowhere"],
+        &["--local", "--workers", "many"],
+        &["--local", "--killercoda"],
+        &["tools", "--mirror", "here"],
+        &["prefetch", "--registry-mirror", "x"],
+        &["wait", "--deadline", "soon"],
+        &["pins", "check", "--name", "A"],
+        &["down", "--yes"],
+        &["env", "--namespace", "-"],
+        &["nothing"],
+    ] {
+        let ran = home.run(&[command, &["--output", "json"]].concat());
+        let failure = failure_in(command, &ran);
+        assert_eq!(
+            (ran.code, &failure["id"], is_whole(&failure)),
+            (2, &"usage-invalid".into(), true),
+            "{command:?}: {failure}"
+        );
+        assert_eq!(failure["layer"], "given");
+        let summary = failure["summary"].as_str().unwrap();
+        assert!(ran.stderr.contains(summary) && !summary.starts_with("error"), "{command:?}: {failure} {}", ran.stderr);
+        let hint = failure["hint"].as_str().unwrap();
+        let hinted: Vec<&str> = hint.split('`').nth(1).unwrap().split(' ').skip(1).collect();
+        assert_eq!(home.run(&hinted).code, 0, "{hint}");
+        let text = home.run(command);
+        assert_eq!((text.code, text.stdout.as_str()), (2, ""), "{command:?}");
+    }
+    let mut variable = home.command(&["status", "--output=json"]);
+    let ran = home.ran(&variable.env("PGEDGE_BOOTSTRAP_NODES", "x").output().unwrap());
+    let failure = failure_in(&["status"], &ran);
+    assert!(ran.code == 2 && failure["summary"].as_str().unwrap().contains("PGEDGE_BOOTSTRAP_NODES"), "{failure}");
+    assert_eq!(home.run(&["verify", "--help", "--output", "json"]).code, 0);
+}
+
+/// As of `verify | true`: whoever asked for the exit code gets it.
+#[test]
+fn a_reader_that_goes_away_changes_no_exit_code() {
+    let world = World::new();
+    world.home.empty_docker();
+    for command in [
+        &["verify"][..],
+        &["verify", "kind"],
+        &["status"],
+        &["--local", "--dry-run"],
+        &["up", "--dry-run", "--pins", "nowhere"],
+        &["pins", "check", "--write", "/"],
+        &["prove"],
+        &["wait", "--appear", "10ms"],
+        &["env"],
+        &["values"],
+        &["versions"],
+        &["down"],
+        &["completions", "bash"],
+        &["man", "--to", "pages"],
+        &["tutorial", "export", "killercoda", "--to", "lesson"],
+        &["nothing"],
+    ] {
+        let formats: &[&[&str]] = match command[0] {
+            "completions" | "man" | "tutorial" => &[&[]],
+            _ => &[&[], &["--output", "json"]],
+        };
+        for format in formats {
+            let arguments = [command, format].concat();
+            let is_plain = ["completions", "man", "tutorial", "nothing"].contains(&command[0]);
+            let of = |arguments: &[&str]| match is_plain {
+                true => world.home.command(arguments),
+                false => self::command(&world, arguments),
+            };
+            let read = world.home.ran(&of(&arguments).output().unwrap());
+            let (reader, writer) = std::io::pipe().unwrap();
+            drop(reader);
+            let unread = world.home.ran(&of(&arguments).stdout(writer).output().unwrap());
+            assert_eq!(unread.code, read.code, "{arguments:?}: {}", unread.stderr);
+            assert!(!unread.stderr.contains("unexpected"), "{arguments:?}: {}", unread.stderr);
+        }
+    }
+    let files = world.home.files();
+    for (folder, least) in [("pages/", 10), ("lesson/", 10)] {
+        let written = files.iter().filter(|file| file.starts_with(folder)).count();
+        assert!(written >= least, "only {written} files in {folder}, as if nobody wanted them");
+    }
 }

@@ -178,3 +178,26 @@ fn a_second_up_takes_over_from_a_first_that_was_killed() {
     assert_eq!(second.code, 0, "{}", second.stderr);
     assert!(second.stderr.contains("ok  kind is installed and verified"), "{}", second.stderr);
 }
+
+/// From its start until it has read its command line a program of a shell may be told to end, too.
+#[test]
+fn a_signal_that_comes_before_the_command_line_is_read_is_heeded() {
+    let home = Home::new();
+    home.docker("exec sleep 100");
+    // It takes a while to read so many words, in time of the processor.
+    let words = vec!["kind"; 40_000];
+    for kind in [Signal::INT, Signal::TERM] {
+        let mut command = home.command(&["verify"]);
+        let process = command.args(&words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let stat = format!("/proc/{}/stat", process.id());
+        until("the program to work for 60 ms", || {
+            let stat = std::fs::read_to_string(&stat).unwrap();
+            let fields: Vec<&str> = stat.rsplit(") ").next().unwrap().split(' ').collect();
+            // utime and stime of proc_pid_stat(5), in hundredths of a second.
+            fields[11].parse::<u32>().unwrap() + fields[12].parse::<u32>().unwrap() >= 6
+        });
+        signal(&process, kind);
+        let ran = end(&home, process);
+        assert_eq!(ran.code, 130, "{kind:?}: {}", ran.stderr);
+    }
+}

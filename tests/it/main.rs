@@ -4,6 +4,7 @@
 
 // The house: who imports whom, and what may not be in the tree.
 mod adoption;
+mod api;
 mod codespace;
 mod creation;
 mod deadlines;
@@ -25,6 +26,7 @@ mod environment;
 mod failures;
 mod files;
 mod given;
+mod limits;
 mod looks;
 mod pins;
 mod room;

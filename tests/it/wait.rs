@@ -258,3 +258,47 @@ fn who_comes_late_sees_how_long_the_run_and_each_step_have_taken() {
     let seconds: f64 = started.trim_start().split(' ').next().unwrap().parse().unwrap();
     assert!((240.0..300.0).contains(&seconds), "the step began four minutes after the run: {started}");
 }
+
+#[test]
+fn a_run_that_was_interrupted_has_one_end() {
+    let mut run = Run::stalled();
+    let reader = run.reader();
+    run.signal(Signal::TERM);
+    let (ran, news) = reader.read_on();
+    assert!(!run.writer.wait().unwrap().success());
+    let later = run.wait(&["--output", "json"]);
+    let old: Vec<Value> = later.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for (code, stderr, events) in [(ran.code, ran.stderr, news), (later.code, later.stderr, old)] {
+        let ends = |event: &&Value| event["event"] == "run-finished" || event["event"] == "run-failed";
+        let ends: Vec<&Value> = events.iter().filter(ends).collect();
+        assert_eq!((code, ends.len()), (1, 1), "{ends:?}");
+        assert_eq!((&ends[0]["end"], events.last()), (&"interrupted".into(), Some(ends[0])));
+        assert!(stderr.contains("was interrupted") && stderr.contains("(run-interrupted)"), "{stderr}");
+    }
+}
+
+/// A reader of it would wait for a writer.
+#[test]
+fn a_wait_ends_in_time_where_a_pipe_is_in_the_place_of_a_file() {
+    let run = Run::stalled();
+    let status = run.world.home.path().join(".local/state/pgedge-bootstrap/pgedge.status.json");
+    let log = run.status().unwrap()["log"].as_str().unwrap().to_owned();
+    let pipe = |path: &std::path::Path| {
+        std::fs::remove_file(path).unwrap();
+        assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+    };
+    pipe(std::path::Path::new(&log));
+    let ended = |arguments: &[&str], id: &str| {
+        let began = Instant::now();
+        let ran = run.wait(arguments);
+        // A thread that is kept would be waited for, five seconds more.
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+        assert!(ran.code == 1 && ran.stderr.contains(id), "{}", ran.stderr);
+    };
+    ended(&["--deadline", "1s"], "(wait-deadline)");
+    run.signal(Signal::STOP);
+    // Its writer would put the file back.
+    pipe(&status);
+    ended(&["--deadline", "1s", "--appear", "300ms"], "(run-missing)");
+    run.signal(Signal::CONT);
+}

@@ -75,7 +75,7 @@ impl Adoption {
     /// [`FailureId::ClusterForeign`] for a file that this program did not write, and those of reading it.
     pub fn read(state: &Path) -> Result<Option<Self>> {
         let path = Self::file(state);
-        let text = match fs_err::read(&path) {
+        let text = match file::read(&path) {
             Ok(text) => text,
             // A state directory that cannot be is none either; whoever writes there is told.
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),

@@ -3,6 +3,8 @@
 mod addons;
 mod apply;
 mod compare;
+mod connection;
+mod credentials;
 mod exec;
 mod kubeconfig;
 mod manifest;
@@ -17,18 +19,17 @@ mod watch;
 use std::path::Path;
 
 use crate::patience;
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use bootstrap_run::failure::{Failure, FailureId};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::Api;
-use kube::client::AuthError;
-use kube::config::{ExecInteractiveMode, Kubeconfig, KubeconfigError};
+use kube::config::{Kubeconfig, KubeconfigError};
 use kube::discovery::ApiResource;
-use secrecy::ExposeSecret as _;
 
 pub use addons::{Course, DNS_PODS, Dead, PROXY_PODS, dead_addon};
 pub use apply::{FIELD_MANAGER, Site, apply_what_runs, apply_what_runs_nothing, is_applied_by_us};
 pub use compare::{Lack, What, bundles, has_lost_types, lacks};
+pub use credentials::Credentials;
 pub(crate) use exec::run_in_pod;
 pub use kubeconfig::{invalid_of_ours, kubeconfigs, strays, write_adopted};
 pub use manifest::Manifest;
@@ -52,8 +53,8 @@ pub fn cluster_resource() -> ApiResource {
 /// [`FailureId::ClusterMissing`] if there is no such file, [`FailureId::KubeconfigInvalid`] if it says nothing useful,
 /// [`FailureId::CredentialsFailed`] if what gives credentials does not, [`FailureId::ClusterChanged`] if another cluster
 /// answers.
-pub async fn client(kubeconfig: &Path) -> Result<kube::Client> {
-    let (client, server, uid) = reached(kubeconfig).await?;
+pub async fn client(kubeconfig: &Path, credentials: &Credentials) -> Result<kube::Client> {
+    let (client, server, uid) = reached(kubeconfig, credentials).await?;
     if let Some(adopted) = uid {
         let found =
             cluster_uid(&client).await.map_err(|error| refused("the adopted cluster does not answer", &error))?;
@@ -71,17 +72,17 @@ pub async fn client(kubeconfig: &Path) -> Result<kube::Client> {
 ///
 /// # Errors
 /// As [`client`], but for the last.
-pub async fn client_of_whichever(kubeconfig: &Path) -> Result<kube::Client> {
-    reached(kubeconfig).await.map(|(client, ..)| client)
+pub async fn client_of_whichever(kubeconfig: &Path, credentials: &Credentials) -> Result<kube::Client> {
+    reached(kubeconfig, credentials).await.map(|(client, ..)| client)
 }
 
 /// A client for a cluster that kind made, by the text of its kubeconfig, which kind has confirmed.
 ///
 /// # Errors
 /// [`FailureId::KubeconfigInvalid`] of the file at this place.
-pub async fn client_of_kind(text: &[u8], place: &Path) -> Result<kube::Client> {
+pub async fn client_of_kind(text: &[u8], place: &Path, credentials: &Credentials) -> Result<kube::Client> {
     let file = Kubeconfig::from_yaml(&String::from_utf8_lossy(text));
-    reached_by(file, place).await.map(|(client, ..)| client)
+    reached_by(file, place, credentials).await.map(|(client, ..)| client)
 }
 
 /// The failure of a kubeconfig that is not at its place, [`FailureId::ClusterMissing`]: without one there is no cluster for us.
@@ -91,24 +92,25 @@ pub fn no_kubeconfig(place: &Path) -> Failure {
 }
 
 /// A client, its server, and the uid that the cluster must have.
-async fn reached(kubeconfig: &Path) -> Result<(kube::Client, String, Option<String>)> {
+async fn reached(kubeconfig: &Path, credentials: &Credentials) -> Result<(kube::Client, String, Option<String>)> {
     if !kubeconfig.exists() {
         return Err(no_kubeconfig(kubeconfig).into());
     }
-    reached_by(Kubeconfig::read_from(kubeconfig), kubeconfig).await
+    reached_by(Kubeconfig::read_from(kubeconfig), kubeconfig, credentials).await
 }
 
 /// As [`reached`], by what was read of the file.
 async fn reached_by(
     file: Result<Kubeconfig, KubeconfigError>,
     kubeconfig: &Path,
+    credentials: &Credentials,
 ) -> Result<(kube::Client, String, Option<String>)> {
     let file = file.map_err(|error| invalid_of_ours(kubeconfig, kubeconfig::words(&error)))?;
     let invalid = kubeconfig::unusable(&file, kubeconfig);
     let kubeconfig::Way { mut config, mark } = kubeconfig::way(file, &invalid)?;
     config.connect_timeout = Some(patience::CONNECT);
     let server = config.cluster_url.to_string();
-    let client = connect(config, &invalid).await?;
+    let client = connection::connect(config, credentials, &invalid).await?;
     Ok((client, server, mark.and_then(|mark| mark.uid)))
 }
 
@@ -119,57 +121,6 @@ async fn reached_by(
 pub async fn cluster_uid(client: &kube::Client) -> kube::Result<String> {
     let namespace = Api::<Namespace>::all(client.clone()).get_metadata("kube-system").await?;
     Ok(namespace.metadata.uid.unwrap_or_default())
-}
-
-/// Runs the program that gives credentials, if there is one.
-async fn connect(mut config: kube::Config, invalid: &impl Fn(String) -> Failure) -> Result<kube::Client> {
-    // It becomes a header; kube ends the program where it cannot.
-    if let Some(token) = &config.auth_info.token
-        && !token.expose_secret().bytes().all(|byte| byte.is_ascii_graphic())
-    {
-        return Err(invalid(
-            "the token of its user holds what a token cannot hold, such as a space or a line's end".to_owned(),
-        )
-        .into());
-    }
-    let mut program = String::new();
-    let mut advice = None;
-    if let Some(exec) = &mut config.auth_info.exec {
-        program = exec.command.clone().unwrap_or_default();
-        advice = exec.install_hint.clone();
-        if exec.interactive_mode == Some(ExecInteractiveMode::Always) {
-            let what = format!("the program {program:?} gives credentials only in a dialogue");
-            let seen = "the kubeconfig has interactiveMode: Always";
-            return Err(Failure::new(FailureId::CredentialsFailed, what).evidence(seen).into());
-        }
-        // Its words are kept, and the terminal stays ours.
-        exec.interactive_mode = Some(ExecInteractiveMode::Never);
-    }
-    if let Some(provider) = &config.auth_info.auth_provider {
-        program.clone_from(&provider.name);
-    }
-    let connecting = tokio::task::spawn_blocking(move || kube::Client::try_from(config));
-    let failed = |seen: String| {
-        let failure = Failure::new(FailureId::CredentialsFailed, format!("{program:?} gives no credentials"));
-        let failure = failure.evidence(seen);
-        match advice.as_deref().map(str::trim).filter(|advice| !advice.is_empty()) {
-            Some(advice) => failure.hint(advice.replace('\n', " ")),
-            None => failure,
-        }
-    };
-    match tokio::time::timeout(patience::CREDENTIALS_COME, connecting).await {
-        Err(_) => Err(failed(format!("no answer within {} s", patience::CREDENTIALS_COME.as_secs())).into()),
-        Ok(ended) => Ok(ended.context("setting up the Kubernetes client broke off")?.map_err(|error| match error {
-            kube::Error::Auth(AuthError::AuthExecRun { out, .. }) => {
-                failed(format!("it ended with {}\n{}", out.status, String::from_utf8_lossy(&out.stderr)))
-            }
-            // What a program printed is a secret, also where it cannot be parsed.
-            kube::Error::Auth(AuthError::AuthExecParse(error)) => failed(error.without_snippet().to_string()),
-            kube::Error::Auth(error @ AuthError::ReadTokenFile(..)) => invalid(error.to_string()),
-            kube::Error::Auth(error) => failed(error.to_string()),
-            error => invalid(error.to_string()),
-        })?),
-    }
 }
 
 /// A kubeconfig to stand before this one, with the same context in another namespace. `None` if the file cannot be read, or
@@ -191,6 +142,9 @@ pub fn in_namespace(kubeconfig: &Path, namespace: &str) -> Option<String> {
 /// Turns an API error into a failure with the server's words: of a server that says no, or of one that cannot be asked
 /// at this moment.
 pub fn refused(what: impl Into<String>, error: &kube::Error) -> anyhow::Error {
+    if let Some(failure) = failure_in(error) {
+        return failure.clone().into();
+    }
     let id = match error {
         // A server that starts, or ends, or has lost its etcd for a moment answers 500 or 503. So does one whose webhook
         // does not answer, which only the words tell.
@@ -207,6 +161,12 @@ pub fn refused(what: impl Into<String>, error: &kube::Error) -> anyhow::Error {
     Failure::new(id, what).evidence(words(error)).into()
 }
 
+/// The failure that keeps the API from being asked, or from being understood, if that is what the error says: no credentials, or an
+/// answer without an end.
+pub fn failure_in(error: &kube::Error) -> Option<&Failure> {
+    causes(error).find_map(|cause| cause.downcast_ref())
+}
+
 /// What an API error says to a person: the server's message, or what is at the bottom of a failed connection.
 pub fn words(error: &kube::Error) -> String {
     if let kube::Error::Api(status) = error {
@@ -216,7 +176,12 @@ pub fn words(error: &kube::Error) -> String {
 }
 
 /// What is at the bottom of an error: the rest says where it was seen.
-fn root_cause(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.last().map_or_else(|| error.to_string(), ToString::to_string)
+fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
+    causes(error).last().map_or_else(|| error.to_string(), ToString::to_string)
+}
+
+fn causes<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+    std::iter::successors(Some(error), |error| error.source())
 }

@@ -5,6 +5,7 @@
 
 mod disk;
 mod hint;
+mod open_files;
 mod report;
 mod table;
 
@@ -12,6 +13,7 @@ use std::fmt;
 
 pub use disk::{GivenPlace, from_io, ignore_missing, no_lock};
 pub use hint::{Hint, Invocation, Ours, hint};
+pub(crate) use open_files::{open_files, too_few_open_files};
 pub use report::{Report, first_cause};
 pub use table::{FailureId, Layer};
 

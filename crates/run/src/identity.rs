@@ -91,3 +91,7 @@ fn process(pid: u32) -> Option<Process> {
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     Some(Process { start: fields.get(19)?.parse().ok()?, runs: !matches!(*fields.first()?, "Z" | "X") })
 }
+/// Whether this process may do what only an administrator may.
+pub(crate) fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use crate::failure::{self, Failure, FailureId};
+use crate::file;
 use crate::identity::Holder;
 use crate::patience;
 use crate::wait::{Patience, Polling};
@@ -135,7 +136,7 @@ fn open(path: &Path) -> Result<Opened> {
 pub fn holder(state: &Path) -> Option<Holder> {
     let path = state.with_extension("lock");
     // Where there is no such file, or none that may be read, nobody tells.
-    let mut file = fs_err::File::open(&path).ok()?;
+    let mut file = file::open(&path).ok()?;
     if locked(&file, &path).ok()? { None } else { read(&mut file).ok()? }
 }
 

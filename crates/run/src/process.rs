@@ -6,9 +6,11 @@
 
 mod asked;
 mod attended;
+mod limits;
 mod obstacle;
 mod pipe;
 mod reasons;
+mod unanswered;
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -21,7 +23,9 @@ use tokio::sync::{RwLock, RwLockReadGuard};
 
 use asked::Asked;
 pub use attended::Input;
+pub use limits::raise_open_files;
 pub use reasons::{excerpt, reasons};
+pub use unanswered::{Rubbish, StartError};
 
 use crate::event::StepReporter;
 use crate::given;
@@ -48,6 +52,7 @@ pub struct Command {
     input: Vec<u8>,
     deadline: Duration,
     purpose: Option<Purpose>,
+    is_secret: bool,
 }
 
 /// What a program is run for, for people: in the place of a command that nobody would type.
@@ -73,19 +78,6 @@ pub struct Finished {
     pub status: std::process::ExitStatus,
 }
 
-/// Why a program could not even be started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StartError {
-    /// Nothing of its name is where programs are looked for.
-    NotFound,
-    /// Something of its name is there, and cannot be run; the failure beside this says what it is.
-    Unusable,
-}
-
-/// A program printed what no answer is: something that is not text, or without an end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rubbish;
-
 /// The file that is started for a name without a path, if there is one.
 pub fn on_path(program: &str) -> Option<PathBuf> {
     obstacle::runs(OsStr::new(program), std::env::var_os("PATH").as_deref())
@@ -102,6 +94,7 @@ impl Command {
             input: Vec::new(),
             deadline,
             purpose: None,
+            is_secret: false,
         }
     }
 
@@ -110,6 +103,13 @@ impl Command {
     #[must_use]
     pub fn purpose(mut self, words: impl Into<String>, by_hand: impl Into<String>) -> Self {
         self.purpose = Some(Purpose { words: words.into(), by_hand: by_hand.into() });
+        self
+    }
+
+    /// What the program prints on its standard output is a secret: neither failures nor the log of the run show it, or the command.
+    #[must_use]
+    pub fn secret(mut self) -> Self {
+        self.is_secret = true;
         self
     }
 
@@ -182,9 +182,14 @@ impl Command {
     /// As [`Self::stdout`], but for the status and for what is not text.
     pub async fn finish(self) -> Result<Finished> {
         let asked = self.asked();
-        let started = Instant::now();
-        let finished = self.run_to_the_end(&asked).await;
-        report(&asked.line, started, finished.as_ref());
+        let (started, is_secret) = (Instant::now(), self.is_secret);
+        let mut finished = self.run_to_the_end(&asked).await;
+        match &mut finished {
+            // What it gives counts only if it says that it has succeeded.
+            Ok(finished) if is_secret && !finished.status.success() => finished.stdout.clear(),
+            _ if is_secret => {}
+            _ => report(&asked.line, started, finished.as_ref()),
+        }
         finished
     }
 
@@ -207,8 +212,14 @@ impl Command {
         };
         match tokio::time::timeout(self.deadline, all).await {
             Ok(Ok(((), (), (), status))) => Ok(Finished { stdout: output, stderr: errors, status }),
-            Ok(Err(error)) => Err(asked.flooded(error, if output.len() > errors.len() { &output } else { &errors })),
-            Err(_) => Err(asked.out_of_time(self.deadline, &tail(&output, &errors)).into()),
+            Ok(Err(error)) => {
+                let shown = if self.is_secret { &[][..] } else { &output };
+                Err(asked.flooded(error, if output.len() > errors.len() { shown } else { &errors }))
+            }
+            Err(_) => {
+                let shown = if self.is_secret { &[][..] } else { &output };
+                Err(asked.out_of_time(self.deadline, &tail(shown, &errors)).into())
+            }
         }
     }
 
@@ -278,25 +289,6 @@ impl Finished {
         if self.status.success() { reasons::last_lines(&text) } else { reasons(&text) }
     }
 }
-
-impl std::fmt::Display for StartError {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(match self {
-            Self::NotFound => "there is no such program",
-            Self::Unusable => "the program cannot be run",
-        })
-    }
-}
-
-impl std::error::Error for StartError {}
-
-impl std::fmt::Display for Rubbish {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("a program printed what is no answer")
-    }
-}
-
-impl std::error::Error for Rubbish {}
 
 /// Ends everything that the program started when the wait for it ends, however it ends.
 struct ProcessGroup(Option<u32>);

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 pub use self::liveness::{Liveness, liveness};
 use crate::event::{Event, RunEnd, Stamped};
 use crate::failure::Report;
+use crate::file;
 use crate::identity::{Identity, is_process};
 pub use crate::patience::LONGEST_SILENCE;
 use crate::step::StepName;
@@ -168,8 +169,8 @@ impl RunState {
     ///
     /// # Errors
     /// Those of reading, and `InvalidData` if another version of this program wrote it in another form.
-    pub fn read(file: &Path) -> io::Result<Option<Self>> {
-        match fs_err::read(file) {
+    pub fn read(path: &Path) -> io::Result<Option<Self>> {
+        match file::read(path) {
             Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),

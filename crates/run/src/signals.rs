@@ -1,18 +1,30 @@
 //! The signals that ask the program to end: Ctrl-C, a `kill`, and the end of the terminal.
 
-use futures::future::{join_all, pending};
-use tokio::signal::unix::{SignalKind, signal};
+use futures::future::join_all;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::stop::Stop;
 
-/// Passes every signal on, for as long as the program runs.
-pub async fn listen(stop: Stop) {
+/// The signals that ask for the end, caught from the moment when this is made. One that comes before anybody listens is not lost.
+#[derive(Debug)]
+pub struct Caught(Vec<(SignalKind, Signal)>);
+
+/// Catches the signals: from now on none of them ends the process by itself. To be called in the runtime, before anything else.
+pub fn catch() -> Caught {
     let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
     let ignored = ignored();
     // `nohup` and a shell that starts something in the background have said that it is to go on: a handler of ours
     // would overrule them.
     let heeded = kinds.into_iter().filter(|kind| ignored & (1 << (kind.as_raw_value() - 1)) == 0);
-    join_all(heeded.map(|kind| pass_on(kind, &stop))).await;
+    // Without a handler the signal ends the process by itself.
+    Caught(heeded.filter_map(|kind| Some((kind, signal(kind).ok()?))).collect())
+}
+
+impl Caught {
+    /// Passes every signal on, for as long as the program runs.
+    pub async fn pass_on(self, stop: Stop) {
+        join_all(self.0.into_iter().map(|(kind, signals)| pass_on(kind, signals, &stop))).await;
+    }
 }
 
 /// What the kernel sends for a write beyond the size that a file may have (`ulimit -f`), on Linux and macOS.
@@ -24,9 +36,7 @@ pub fn survive_limits() {
     let _ = signal(SignalKind::from_raw(FILE_SIZE));
 }
 
-async fn pass_on(kind: SignalKind, stop: &Stop) {
-    // Without a handler the signal ends the process by itself.
-    let Ok(mut signals) = signal(kind) else { return pending().await };
+async fn pass_on(kind: SignalKind, mut signals: Signal, stop: &Stop) {
     while signals.recv().await.is_some() {
         // The end of a terminal comes as two of these, from the shell and from the kernel: only a person insists.
         if kind != SignalKind::hangup() || !stop.is_asked() {

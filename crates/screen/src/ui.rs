@@ -65,13 +65,14 @@ pub fn timeline(path: &Path) -> Result<Arc<dyn Reporter>> {
     Ok(Arc::new(timeline::Page::new(path)?))
 }
 
-/// Writes data to the standard output.
+/// Writes data to the standard output. A reader that goes away, as in `pgedge-bootstrap versions | head`, stops nothing: the exit code
+/// tells how the command ended, whoever reads it.
 ///
 /// # Errors
-/// [`ReaderWentAway`], which `main` takes for a good end, and those of a full disk.
+/// Those of a full disk.
 pub fn print(text: &str) -> Result<()> {
     match write(text) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(ReaderWentAway.into()),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written.map_err(bootstrap_run::failure::from_io),
     }
 }
@@ -88,18 +89,6 @@ fn write(text: &str) -> io::Result<()> {
     let mut output = io::stdout().lock();
     output.write_all(text.as_bytes()).and_then(|()| output.flush())
 }
-
-/// `pgedge-bootstrap versions | head`: nobody reads the rest, which is no error of ours.
-#[derive(Debug, Clone, Copy)]
-pub struct ReaderWentAway;
-
-impl std::fmt::Display for ReaderWentAway {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("the reader of the standard output went away")
-    }
-}
-
-impl std::error::Error for ReaderWentAway {}
 
 /// Writes words for a person to the standard error. If nobody reads them, nothing is lost.
 pub fn say(text: &str) {
@@ -193,6 +182,8 @@ pub fn answer_failure(report: &Report, answer: Answer) {
             let document = serde_json::json!({"schema": SCHEMA, "ok": false, "failure": report});
             let _ = write(&format!("{document}\n"));
         }
+        // A run that `wait` has told to its end has told its own.
+        Answer::Events if json::has_ended() => {}
         Answer::Events => Events::to(json()).tell(Event::RunFailed { failure: report.clone() }),
     }
 }

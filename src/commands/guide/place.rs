@@ -30,7 +30,7 @@ impl Place {
 
     /// `None` if the lesson was not begun. What cannot be read was written by another edition: it begins anew.
     pub(super) fn read(file: &Path, lesson: &Lesson) -> Option<Self> {
-        let written: Written = serde_json::from_str(&fs_err::read_to_string(file).ok()?).ok()?;
+        let written: Written = serde_json::from_str(&bootstrap_run::file::read_text(file).ok()?).ok()?;
         let step = lesson.steps.iter().position(|step| step.id == written.step)?;
         Some(Self { step, done: written.done })
     }

@@ -28,7 +28,7 @@ enum Fate {
 
 impl Engine {
     fn remembered(context: &Context) -> Option<Self> {
-        let text = fs_err::read_to_string(&context.places.engine).ok()?;
+        let text = file::read_text(&context.places.engine).ok()?;
         let mut lines = text.lines().map(str::to_owned);
         Some(Self { id: lines.next()?, endpoint: lines.next().unwrap_or_default() })
     }

@@ -5,6 +5,7 @@
 //! output that is not text is an error.
 
 use anyhow::Result;
+use bootstrap_run::deadline::Deadline;
 use bootstrap_run::failure::{Failure, FailureId};
 use bootstrap_run::identity::Holder;
 
@@ -122,11 +123,13 @@ async fn begin_work(context: &Context, found: Option<&Mark>) -> Result<()> {
 }
 
 /// Takes the mark of this run away. Where docker does not let us, whoever reads it finds that our process is gone.
-pub(crate) async fn end_work(context: &Context) {
+pub(crate) async fn end_work(context: &Context, deadline: Option<Deadline>) {
     if !context.docker.has_answered() {
         return;
     }
-    let _ = tokio::time::timeout(patience::RUN_IS_UNMARKED, context.docker.unmark(&network(context))).await;
+    let most = patience::RUN_IS_UNMARKED;
+    let left = deadline.map_or(most, |deadline| deadline.left().clamp(patience::BEYOND_THE_DEADLINE, most));
+    let _ = tokio::time::timeout(left, context.docker.unmark(&network(context))).await;
 }
 
 /// The labels of what is made for this cluster.

@@ -340,3 +340,12 @@ async fn what_kind_says_behind_its_command_is_the_evidence_and_the_marker_stays(
     assert!(failure.seen().iter().any(|seen| seen.contains("is already in use")), "{failure:?}");
     assert!(run.context.places.unfinished.exists(), "the next run could not tell that it was never finished");
 }
+
+#[tokio::test]
+async fn the_last_words_to_docker_do_not_outlast_the_deadline_of_the_run() {
+    let run = TestRun::with(|setup| setup.docker(Program::default().slow()));
+    let began = std::time::Instant::now();
+    let passed = bootstrap_run::deadline::Deadline::after(std::time::Duration::ZERO);
+    super::own::end_work(&run.context, Some(passed)).await;
+    assert!(began.elapsed() < std::time::Duration::from_millis(1500), "{:?}", began.elapsed());
+}

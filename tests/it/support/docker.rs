@@ -36,15 +36,18 @@ impl Home {
 
     /// The same, of the owner of this id; of none, if it is empty.
     pub(crate) fn cluster_of(&self, owner: &str, server: &str) {
+        let told = format!("[ \"$1 $2\" = 'get kubeconfig' ] || exit 1\ncat << 'END'\n{}\nEND", kubeconfig(server));
+        self.cluster_with(owner, &told);
+    }
+
+    /// The same, with this script as kind.
+    pub(crate) fn cluster_with(&self, owner: &str, kind: &str) {
         let node = serde_json::json!({
             "ID": "1", "Names": "pgedge-control-plane", "State": "running", "Networks": "pgedge-bootstrap-pgedge",
             "Owner": owner, "User": "bob", "Host": "there", "Since": "2026-11-01T00:00:00Z",
         });
         self.docker(&format!("case $1 in info) echo '{INFO}' ;; ps) echo '{node}' ;; exec) exit 1 ;; esac\nexit 0"));
-        let kind = format!(
-            "#!/bin/sh\n[ \"$1 $2\" = 'get kubeconfig' ] || exit 1\ncat << 'END'\n{}\nEND\n",
-            kubeconfig(server)
-        );
+        let kind = format!("#!/bin/sh\n{kind}\n");
         write_program(&self.bin().join("kind"), kind.as_bytes());
         // No other one is ever run.
         let pins = self.run(&["versions", "--output", "json"]).stdout;

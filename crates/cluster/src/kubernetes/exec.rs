@@ -7,6 +7,9 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, AttachParams};
 use tokio::io::AsyncReadExt as _;
 
+/// The most that is read of what a program prints: far more than any that is run here prints.
+const MOST: u64 = 16 << 20;
+
 /// What the program printed, and whether it succeeded.
 #[derive(Debug)]
 pub(crate) struct Ran {
@@ -34,14 +37,15 @@ pub(crate) async fn run_in_pod(
         let mut process = pods.exec(pod, command.iter().copied(), &parameters).await?;
         let (stdout, stderr, status) = (process.stdout(), process.stderr(), process.take_status());
         let status = async {
-            match status {
+            Ok(match status {
                 Some(status) => status.await,
                 None => None,
-            }
+            })
         };
-        let (stdout, stderr, status) = tokio::join!(read_all(stdout), read_all(stderr), status);
+        // What floods ends the wait at once: it would write for ever.
+        let (stdout, stderr, status) = tokio::try_join!(read_all(stdout), read_all(stderr), status)?;
         let succeeded = status.and_then(|status| status.status).as_deref() == Some("Success");
-        Ok::<_, anyhow::Error>(Ran { stdout: stdout?, stderr: stderr?, succeeded })
+        Ok::<_, anyhow::Error>(Ran { stdout, stderr, succeeded })
     };
     let ran = tokio::time::timeout(deadline, run).await;
     ran.with_context(|| format!("no answer after {} s", deadline.as_secs()))
@@ -51,8 +55,9 @@ pub(crate) async fn run_in_pod(
 
 async fn read_all(stream: Option<impl tokio::io::AsyncRead + Unpin>) -> Result<String> {
     let mut bytes = Vec::new();
-    if let Some(mut stream) = stream {
-        stream.read_to_end(&mut bytes).await?;
+    if let Some(stream) = stream {
+        let read = stream.take(MOST + 1).read_to_end(&mut bytes).await?;
+        anyhow::ensure!(read as u64 <= MOST, "it printed more than {} MiB", MOST >> 20);
     }
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

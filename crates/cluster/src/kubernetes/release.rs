@@ -32,6 +32,9 @@ use super::refused;
 
 const DOCUMENT: &str = "release";
 
+/// The most that a document may have: a Secret of a megabyte could be made into a gigabyte.
+const MOST: u64 = 64 << 20;
+
 /// The newest revision of a release.
 #[derive(Debug, Clone)]
 pub struct Release {
@@ -151,9 +154,9 @@ fn decode(document: &ByteString) -> Result<Value> {
     let text = std::str::from_utf8(&document.0).context("a release record is not base64")?;
     let compressed: ByteString = serde_json::from_value(text.into()).context("a release record is not base64")?;
     let mut json = Vec::new();
-    GzDecoder::new(compressed.0.as_slice())
-        .read_to_end(&mut json)
-        .context("a release record cannot be decompressed")?;
+    let mut decoder = GzDecoder::new(compressed.0.as_slice()).take(MOST + 1);
+    let read = decoder.read_to_end(&mut json).context("a release record cannot be decompressed")?;
+    anyhow::ensure!(read as u64 <= MOST, "a release record has more than {} MiB", MOST >> 20);
     serde_json::from_slice(&json).context("a release record is not JSON")
 }
 

@@ -25,7 +25,7 @@ impl Partial {
     pub(super) fn open(path: &Path, etag: &Path) -> Result<Self> {
         let options = fs_err::OpenOptions::new().create(true).read(true).write(true).truncate(false).open(path);
         let file = options.map_err(failure::from_io)?;
-        let etag = fs_err::read_to_string(etag).ok();
+        let etag = file::read_text(etag).ok();
         let mut partial = Self { file, hasher: Hasher::new(), length: 0, etag, head: Head::default() };
         let mut buffer = vec![0; 1 << 20];
         loop {

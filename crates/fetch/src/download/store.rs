@@ -96,7 +96,7 @@ impl Store {
 
     /// The sum remembered by [`Self::remember_member`]; what cannot be read as a sum counts as forgotten.
     pub fn member_of(&self, archive: &Sha256) -> Option<Sha256> {
-        let text = fs_err::read_to_string(self.member(archive)).ok()?;
+        let text = file::read_text(&self.member(archive)).ok()?;
         Sha256::parse(text.trim()).ok()
     }
 }
@@ -106,7 +106,7 @@ impl Store {
 /// # Errors
 /// Those of reading it.
 pub fn sum_of_file(path: &Path) -> Result<Option<Sha256>> {
-    let mut file = match fs_err::File::open(path) {
+    let mut file = match file::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failure::from_io(error)),

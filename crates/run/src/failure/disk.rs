@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Failure, FailureId};
+use super::{Failure, FailureId, open_files};
 
 /// What is not there need not be removed.
 ///
@@ -23,6 +23,9 @@ const TOO_MANY_LINKS: i32 = if cfg!(target_os = "macos") { 62 } else { 40 };
 /// Where the words are about a [`GivenPlace`] of the run, the report names that, too.
 pub fn from_io(error: std::io::Error) -> anyhow::Error {
     use std::io::ErrorKind;
+    if let Some(failure) = open_files(&error) {
+        return failure.into();
+    }
     let is_loop = || error.kind() == std::io::Error::from_raw_os_error(TOO_MANY_LINKS).kind();
     let (id, summary) = match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => (FailureId::DiskFull, "no space is left on the disk"),
@@ -34,6 +37,8 @@ pub fn from_io(error: std::io::Error) -> anyhow::Error {
             FailureId::DirectoryNotWritable,
             "a file is where a directory should be, or a directory where a file should be",
         ),
+        // As `file::open` tells it.
+        ErrorKind::NotSeekable => (FailureId::DirectoryNotWritable, "a pipe or a device is where a file should be"),
         ErrorKind::NotFound => (FailureId::DirectoryNotWritable, "a file or directory is not there"),
         ErrorKind::InvalidFilename | ErrorKind::InvalidInput => {
             (FailureId::DirectoryNotWritable, "a file cannot have this name")

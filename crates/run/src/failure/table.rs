@@ -55,6 +55,9 @@ macro_rules! failures {
 failures! {
     /// What a person gave: options, variables, files that they name.
     Given {
+        /// A mistake in the command line, or in a variable in the place of an option. The exit code is 2.
+        UsageInvalid "usage-invalid"
+            ["`--help` in the place of what is wrong shows what can be typed"]
         /// A file of pins that was given cannot be used.
         PinsInvalid "pins-invalid"
             ["the file must have the layout of ", Ours::Pins]
@@ -79,6 +82,9 @@ failures! {
     }
     /// This machine: its system, its disks, the directories on them.
     Machine {
+        /// This process, or the machine, may not have as many files open as a run needs.
+        OpenFilesLimited "open-files-limited"
+            ["`ulimit -n` shows how many files a program may have open: raise it and run this again"]
         /// Nothing is pinned for this system and processor.
         PlatformUnsupported "platform-unsupported"
             ["run this on linux or macOS, on an amd64 or arm64 processor"]

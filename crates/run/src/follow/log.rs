@@ -4,6 +4,7 @@ use std::io::Read as _;
 use std::path::PathBuf;
 
 use crate::event::Stamped;
+use crate::file;
 
 pub(super) struct Log {
     path: Option<PathBuf>,
@@ -23,7 +24,7 @@ impl Log {
     pub(super) fn read(&mut self) -> Vec<Stamped> {
         if self.file.is_none() {
             // One that cannot be opened is tried again: the status file tells of the run meanwhile.
-            self.file = self.path.as_ref().and_then(|path| fs_err::File::open(path).ok());
+            self.file = self.path.as_ref().and_then(|path| file::open(path).ok());
         }
         let Some(file) = &mut self.file else { return Vec::new() };
         // After an error what came before it counts, and the rest is read the next time.

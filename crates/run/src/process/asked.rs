@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Finished, MOST_OUTPUT, Purpose, Rubbish, StartError, excerpt};
-use crate::failure::{Failure, FailureId};
+use crate::failure::{Failure, FailureId, open_files};
 
 /// A command, as its failures name it.
 #[derive(Debug)]
@@ -61,6 +61,9 @@ impl Asked {
             Some(purpose) => format!("{} cannot be run to {}", self.program, purpose.words),
             None => format!("`{}` could not be run", self.line),
         };
+        if let Some(failure) = open_files(error) {
+            return failure.evidence(what).into();
+        }
         let failure = self.failure(FailureId::CommandFailed, what);
         if is_of_the_machine(error) {
             return failure.evidence(error.to_string()).into();
@@ -83,9 +86,7 @@ impl Asked {
 /// The machine could not start any program: the one that was asked for is not to blame.
 fn is_of_the_machine(error: &std::io::Error) -> bool {
     use std::io::ErrorKind;
-    // Too many open files, in this process or on the machine.
-    let too_many_files = matches!(error.raw_os_error(), Some(23 | 24));
     let kinds =
         [ErrorKind::WouldBlock, ErrorKind::OutOfMemory, ErrorKind::ArgumentListTooLong, ErrorKind::ExecutableFileBusy];
-    too_many_files || kinds.contains(&error.kind())
+    kinds.contains(&error.kind())
 }

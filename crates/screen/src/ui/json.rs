@@ -3,7 +3,15 @@
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use bootstrap_run::event::{Reporter, Stamped};
+use bootstrap_run::event::{Event, Reporter, Stamped};
+
+/// Whether the end of a run was told, in the words of this process or of another one: there is only one.
+static ENDED: AtomicBool = AtomicBool::new(false);
+
+/// Whether no event may follow.
+pub(super) fn has_ended() -> bool {
+    ENDED.load(Ordering::Relaxed)
+}
 
 /// Whether the events can no longer be written. A line may have been cut in the middle then, so none follows it.
 #[derive(Default)]
@@ -13,6 +21,9 @@ pub(super) struct Json {
 
 impl Reporter for Json {
     fn report(&self, stamped: &Stamped) {
+        if matches!(stamped.event, Event::RunFinished { .. } | Event::RunFailed { .. }) {
+            ENDED.store(true, Ordering::Relaxed);
+        }
         // An event is plain data, which can always be written as JSON.
         let Ok(line) = serde_json::to_string(stamped) else { return };
         if self.broken.load(Ordering::Relaxed) {
