@@ -110,7 +110,7 @@ fn follow_in_a_terminal(lab: &Lab, folder: &Path) -> String {
     let (code, screen) = again.end_within(PATIENCE);
     assert_eq!(code, 0, "{screen}");
     let shown = seen(&again);
-    assert!(shown.contains("going on at step 2, See what was prepared"), "{shown}");
+    assert!(shown.contains("continuing at step 2, See what was prepared"), "{shown}");
     shown
 }
 
