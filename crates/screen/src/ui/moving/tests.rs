@@ -65,7 +65,7 @@ fn the_moving_lines_fit_every_width() {
     ✓ cluster    docker 20.10.24, 2 CPUs, 23.5 GiB memory
     ⠋ helm        ━━━━━━━━━━────────────    19.0/40.0 MB    1.8 MB/s  11 s left  9 s
     ⠋ kind        the connection ended after…bytes; trying again in 8.0 s (6 s)  9 s
-    ⠋ node-image  checking whether the Kubernetes node image is here              9 s
+    ⠋ node-image  checking whether the Kubernetes node image is here             9 s
       later: kubectl, kubectl-cnpg (after node-image)
       2 of 18 steps, 10 s
     "#);
@@ -74,7 +74,7 @@ fn the_moving_lines_fit_every_width() {
     ✓ cluster    docker 20.10.24, 2 CPUs, 2…
     ⠋ helm  47 %  1.8 MB/s               9 s
     ⠋ kind  the connection ended… (6 s)  9 s
-    ⠋ node-image  checking whether the…   9 s
+    ⠋ node-image  checking whether the…  9 s
       later: kubectl, kubectl-cnpg (after n…
       2 of 18 steps, 10 s
     "#);
@@ -92,7 +92,7 @@ fn the_moving_lines_fit_every_width() {
     ✓ cluster    docker 20.10.24, 2 CPUs, 23.5 GiB memory
     ⠋ helm        ━━━━━━━━━━━━━━────────────────    19.0/40.0 MB  no bytes for 1 m 05 s                                                                                                             1 m 14 s
     ⠋ kind        the connection ended after 5 bytes; trying again in 8.0 s (1 m 11 s)                                                                                                              1 m 14 s
-    ⠋ node-image  checking whether the Kubernetes node image is here                                                                                                                                 1 m 14 s
+    ⠋ node-image  checking whether the Kubernetes node image is here                                                                                                                                1 m 14 s
       later: kubectl, kubectl-cnpg (after node-image)
       2 of 18 steps, 1 m 15 s
     "#);
