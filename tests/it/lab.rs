@@ -4,6 +4,8 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use crate::common_checkout::{MARK, named, of_this_checkout};
+
 /// What `mirror serve` does.
 const SERVE: &str = r#"
 while [ $# -gt 0 ]; do case $1 in --root) root=$2 ;; --files) files=$2 ;; --registry) registry=$2 ;; esac; shift; done
@@ -110,5 +112,26 @@ fn what_the_lab_remembers_of_its_ports_may_be_broken() {
     ] {
         std::fs::write(cache.path().join("mirror/ports"), remembered).unwrap();
         assert_eq!(ports(), then, "{remembered:?}");
+    }
+}
+
+/// Facts of two checkouts on one machine must not remove each other's clusters.
+#[test]
+fn every_checkout_has_clusters_of_its_own_names() {
+    const NAME: &str = of_this_checkout!("pgedge-lab-test");
+    const NODE: &str = of_this_checkout!("pgedge-lab-test", "-control-plane");
+    assert_eq!(NODE, format!("{NAME}-control-plane"));
+    let of = |checkout: &str| {
+        String::from_utf8(named::<{ "pgedge-lab-test".len() + MARK }>(checkout, "pgedge-lab-test", "").to_vec())
+            .unwrap()
+    };
+    assert_eq!(NAME, of(env!("CARGO_MANIFEST_DIR")));
+    let names: std::collections::BTreeSet<String> =
+        (0..100).map(|number| of(&format!("/home/ann/checkout-{number}"))).collect();
+    assert_eq!(names.len(), 100, "{names:?}");
+    // What kind takes, with the longest of its own ends.
+    for name in &names {
+        let is_name = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+        assert!(is_name && name.len() <= 40 && !name.ends_with('-'), "{name}");
     }
 }

@@ -64,6 +64,8 @@ mod kubeconfig;
 mod plain;
 mod terminal;
 
+#[path = "../common/checkout.rs"]
+mod common_checkout;
 #[path = "../common/terminal.rs"]
 mod common_terminal;
 mod support;

@@ -1,6 +1,6 @@
 //! Which cluster is adopted: the one that kubectl would use, and no other.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -139,48 +139,134 @@ pub(crate) fn a_user_with_too_few_rights_is_told_all_of_them_before_anything_is_
     assert_eq!(look.code, 0, "{}", look.stderr);
 }
 
-/// An operator of which nothing says that this program has installed it is somebody else's.
-pub(crate) fn a_foreign_operator_is_used_or_refused_before_anything_is_written(lab: &Lab) {
-    let second = Second::administrator(lab);
-    let of = ["-n", "cert-manager", "deployment", "cert-manager"];
-    let saved = kubectl(lab, &[&["get"], &of[..], &["-o", "json", "--show-managed-fields"]].concat());
-    let mut saved: Value = serde_json::from_str(&saved).unwrap();
-    for field in ["resourceVersion", "uid"] {
-        saved["metadata"].as_object_mut().unwrap().remove(field);
+/// The Deployment of an operator.
+struct Operator {
+    /// The id of its step.
+    step: &'static str,
+    namespace: &'static str,
+    deployment: &'static str,
+    /// Without its tag.
+    image: &'static str,
+}
+
+const CERT_MANAGER: Operator = Operator {
+    step: "cert-manager",
+    namespace: "cert-manager",
+    deployment: "cert-manager",
+    image: "quay.io/jetstack/cert-manager-controller",
+};
+
+const CLOUDNATIVE_PG: Operator = Operator {
+    step: "cloudnative-pg",
+    namespace: "cnpg-system",
+    deployment: "cnpg-controller-manager",
+    image: "ghcr.io/cloudnative-pg/cloudnative-pg",
+};
+
+impl Operator {
+    fn of(&self) -> [&'static str; 4] {
+        ["-n", self.namespace, "deployment", self.deployment]
     }
-    let file = lab.home().join("cert-manager.json");
-    std::fs::write(&file, saved.to_string()).unwrap();
-    let patch = |patch: &str| kubectl(lab, &[&["patch"], &of[..], &["--type", "json", "-p", patch]].concat());
-    let seen = catch_unwind(AssertUnwindSafe(|| {
-        patch(r#"[{"op": "replace", "path": "/metadata/managedFields", "value": [{}]}]"#);
-        let used = second.look(lab, "cert-manager");
-        // Nothing is started: a Deployment that is paused keeps its pods.
-        let image = "quay.io/jetstack/cert-manager-controller:v1.10.0";
-        patch(&format!(
-            r#"[{{"op": "add", "path": "/spec/paused", "value": true}},
-                {{"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": "{image}"}}]"#
-        ));
+
+    fn patch(&self, lab: &Lab, patch: &str) {
+        kubectl(lab, &[&["patch"], &self.of()[..], &["--type", "json", "-p", patch]].concat());
+    }
+
+    /// Has it be of this version, by its image. Nothing is started: a Deployment that is paused keeps its pods.
+    fn pretend(&self, lab: &Lab, tag: &str) {
+        let image = format!("{}:{tag}", self.image);
+        self.patch(
+            lab,
+            &format!(
+                r#"[{{"op": "add", "path": "/spec/paused", "value": true}},
+                    {{"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": "{image}"}}]"#
+            ),
+        );
+    }
+
+    /// Does something while nothing says any more that this program has installed the operator, and puts it back.
+    fn while_foreign<T>(&self, lab: &Lab, second: &Second, act: impl FnOnce() -> T) -> T {
+        let saved = kubectl(lab, &[&["get"], &self.of()[..], &["-o", "json", "--show-managed-fields"]].concat());
+        let mut saved: Value = serde_json::from_str(&saved).unwrap();
+        for field in ["resourceVersion", "uid"] {
+            saved["metadata"].as_object_mut().unwrap().remove(field);
+        }
+        let file = lab.home().join(format!("{}.json", self.deployment));
+        std::fs::write(&file, saved.to_string()).unwrap();
+        let done = catch_unwind(AssertUnwindSafe(|| {
+            self.patch(lab, r#"[{"op": "replace", "path": "/metadata/managedFields", "value": [{}]}]"#);
+            act()
+        }));
+        kubectl(lab, &["replace", "-f", file.to_str().unwrap()]);
+        let done = done.unwrap_or_else(|panic| resume_unwind(panic));
+        let now = second.look(lab, self.step);
+        let is_used = now["detail"].as_str().unwrap().ends_with("used as it is");
+        assert!(now["state"] == "done" && !is_used, "not put back: {now}");
+        done
+    }
+
+    /// With the version that is running: it is used.
+    fn assert_used(&self, lab: &Lab, second: &Second) {
+        let used = second.look(lab, self.step);
+        assert_eq!(used["state"], "done", "{used}");
+        assert!(used["detail"].as_str().unwrap().ends_with("used as it is"), "{used}");
+    }
+
+    /// With this tag: it is refused, with these facts, before anything is written.
+    fn assert_refused(&self, lab: &Lab, second: &Second, tag: &str, facts: &[&str]) {
+        self.pretend(lab, tag);
         let before = snapshot::of(lab);
         let refused = second.adopt(lab, &["--until", "prove"]);
         assert_eq!(snapshot::of(lab), before, "something was written");
-        (used, refused)
-    }));
-    kubectl(lab, &["replace", "-f", file.to_str().unwrap()]);
-    let (used, refused) = seen.unwrap();
-    assert_eq!(used["state"], "done", "{used}");
-    assert!(used["detail"].as_str().unwrap().ends_with("used as it is"), "{used}");
-    assert_eq!(refused.code, 1, "{}", refused.stderr);
-    let events = events(&refused);
-    let failed = event(&events, "step-failed");
-    assert_eq!((&failed["id"], &failed["step"]), (&"operator-foreign".into(), &"kubernetes-api".into()), "{failed}");
-    for fact in ["cert-manager/cert-manager", "1.10.0"] {
-        assert!(failed["evidence"].to_string().contains(fact), "{fact}: {failed}");
+        assert_eq!(refused.code, 1, "{tag}: {}", refused.stderr);
+        let events = events(&refused);
+        let failed = event(&events, "step-failed");
+        let (id, step) = (&failed["id"], &failed["step"]);
+        assert_eq!((id, step), (&"operator-foreign".into(), &"kubernetes-api".into()), "{tag}: {failed}");
+        let place = format!("deployment {}/{}", self.namespace, self.deployment);
+        for fact in [&[place.as_str(), tag], facts].concat() {
+            assert!(failed["evidence"].to_string().contains(fact), "{tag}, {fact}: {failed}");
+        }
     }
-    let now = second.look(lab, "cert-manager");
-    assert!(
-        now["state"] == "done" && !now["detail"].as_str().unwrap().ends_with("used as it is"),
-        "not put back: {now}"
-    );
+}
+
+/// An operator of which nothing says that this program has installed it is somebody else's.
+pub(crate) fn a_foreign_operator_is_used_or_refused_before_anything_is_written(lab: &Lab) {
+    let second = Second::administrator(lab);
+    CERT_MANAGER.while_foreign(lab, &second, || {
+        CERT_MANAGER.assert_used(lab, &second);
+        CERT_MANAGER.assert_refused(lab, &second, "v1.10.0", &["version 1.10.0"]);
+    });
+}
+
+/// The pinned version and both its neighbours are used; others are refused.
+pub(crate) fn a_foreign_cloudnative_pg_is_used_or_refused_by_its_version(lab: &Lab) {
+    let second = Second::administrator(lab);
+    let pins = lab.pins();
+    let pinned: Vec<&str> = pins["manifests"]["cloudnative-pg"]["version"].as_str().unwrap().split('.').collect();
+    let (major, minor): (u32, u32) = (pinned[0].parse().unwrap(), pinned[1].parse().unwrap());
+    let supported = format!("supported: {major}.{} to {major}.{}", minor - 1, minor + 1);
+    CLOUDNATIVE_PG.while_foreign(lab, &second, || {
+        CLOUDNATIVE_PG.assert_used(lab, &second);
+        for neighbour in [minor - 1, minor + 1] {
+            CLOUDNATIVE_PG.pretend(lab, &format!("{major}.{neighbour}.7"));
+            let before = snapshot::of(lab);
+            let look = second.look(lab, CLOUDNATIVE_PG.step);
+            assert_eq!(snapshot::of(lab), before, "something was written");
+            // Its pods are those of another image, for it is paused: that is waited for, and not refused.
+            let detail = look["detail"].as_str().unwrap();
+            let is_waited_for = detail.starts_with("deployment cnpg-system/cnpg-controller-manager: ");
+            assert!(look["state"] == "waiting" && is_waited_for, "{neighbour}: {look}");
+        }
+        let versions = [
+            format!("{major}.{}.0", minor - 2),
+            format!("{major}.{}.0", minor + 2),
+            format!("{}.{minor}.0", major + 1),
+        ];
+        for version in &versions {
+            CLOUDNATIVE_PG.assert_refused(lab, &second, version, &[&format!("version {version}"), &supported]);
+        }
+    });
 }
 
 /// CoreDNS cannot read its configuration: who has adopted the cluster is told, and whose it is gets it mended.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::common::proof;
-use crate::lab::{Lab, NAME, ran};
+use crate::lab::{FOREIGN, Lab, NAME, NONE, ran};
 use crate::snapshot;
 
 fn assert_proof(matrix: &Value) {
@@ -283,7 +283,7 @@ pub(crate) fn a_paused_cluster_is_woken(lab: &Lab) {
 
 pub(crate) fn a_cluster_that_is_not_ours_is_refused_and_left_alone(lab: &Lab) {
     // What kind leaves for docker to show: a container with its label.
-    let name = "pgedge-lab-foreign";
+    let name = FOREIGN;
     let label = format!("io.x-k8s.kind.cluster={name}");
     let image = lab.node_image();
     assert_eq!(lab.docker(&["pull", "--quiet", &image]).code, 0);
@@ -309,7 +309,7 @@ pub(crate) fn a_node_image_that_is_none_is_told_with_kinds_words(lab: &Lab) {
     pins["node_images"][0]["digest"] = image["digest"].clone();
     let file = lab.home().join("bad-node.json");
     std::fs::write(&file, pins.to_string()).unwrap();
-    let arguments = ["--local", "--until", "cluster", "--name", "pgedge-lab-none", "--pins", file.to_str().unwrap()];
+    let arguments = ["--local", "--until", "cluster", "--name", NONE, "--pins", file.to_str().unwrap()];
     let up = ran(&lab.up_command(&arguments).output().unwrap());
     assert_eq!(up.code, 1, "{}", up.stderr);
     assert!(
@@ -318,7 +318,7 @@ pub(crate) fn a_node_image_that_is_none_is_told_with_kinds_words(lab: &Lab) {
         "{}",
         up.stderr
     );
-    let down = ran(&lab.up_command(&["down", "--name", "pgedge-lab-none"]).output().unwrap());
+    let down = ran(&lab.up_command(&["down", "--name", NONE]).output().unwrap());
     assert_eq!(down.code, 0, "{}", down.stderr);
     assert_eq!(&lab.docker_lists(), lab.docker_lists_before());
 }

@@ -6,12 +6,19 @@ use std::process::Command;
 use serde_json::Value;
 
 pub(crate) use crate::common::lab::{Lab, Ran, ran};
+use crate::common_checkout::of_this_checkout;
 
 /// The cluster that the facts share.
-pub(crate) const NAME: &str = "pgedge-lab-test";
+pub(crate) const NAME: &str = of_this_checkout!("pgedge-lab-test");
+
+/// The one that kind cannot make.
+pub(crate) const NONE: &str = of_this_checkout!("pgedge-lab-none");
+
+/// The one that this program did not make.
+pub(crate) const FOREIGN: &str = of_this_checkout!("pgedge-lab-foreign");
 
 /// Every cluster that a fact makes.
-pub(crate) const CLUSTERS: &[&str] = &[NAME, "pgedge-lab-none", crate::owner::SHARED];
+pub(crate) const CLUSTERS: &[&str] = &[NAME, NONE, crate::owner::SHARED];
 
 impl Lab {
     /// The program for the shared cluster.

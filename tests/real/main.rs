@@ -15,6 +15,8 @@ mod adopt;
 mod bulk;
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/checkout.rs"]
+mod common_checkout;
 mod dev_container;
 mod facts;
 mod feature;
@@ -84,6 +86,10 @@ const FACTS: &[Fact] = &[
     (
         "a_foreign_operator_is_used_or_refused_before_anything_is_written",
         adopt::a_foreign_operator_is_used_or_refused_before_anything_is_written,
+    ),
+    (
+        "a_foreign_cloudnative_pg_is_used_or_refused_by_its_version",
+        adopt::a_foreign_cloudnative_pg_is_used_or_refused_by_its_version,
     ),
     (
         "a_corefile_that_is_not_taken_is_told_within_half_a_minute_and_mended_where_it_is_ours",

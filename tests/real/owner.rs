@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::common::proof;
+use crate::common_checkout::of_this_checkout;
 use crate::lab::{Lab, NAME, Ran, ran};
 
 /// The cluster that the first of them makes.
-pub(crate) const SHARED: &str = "pgedge-lab-owner";
+pub(crate) const SHARED: &str = of_this_checkout!("pgedge-lab-owner");
 
 /// The second one: another HOME, with the tools of the first.
 struct Other<'a> {
@@ -103,7 +104,7 @@ pub(crate) fn nodes_are_found_and_mended_when_all_around_them_was_pruned(lab: &L
     stop_and_prune(lab, &before, &network);
     docker(lab, &["volume", "rm", &network]);
     std::fs::remove_dir_all(lab.home().join(".local/state/pgedge-bootstrap").join(SHARED)).unwrap();
-    let taken = "pgedge-lab-owner-taken";
+    let taken = &format!("{SHARED}-taken");
     docker(lab, &["network", "create", "--label", &format!("com.pgedge.bootstrap.cluster={SHARED}"), taken]);
     Other { lab, home: tempfile::tempdir().unwrap() }.is_refused("when only its nodes are left");
     let up = ran(&first(lab, &["--local", "--until", "cluster"]).output().unwrap());

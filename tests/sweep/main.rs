@@ -7,6 +7,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/checkout.rs"]
+mod common_checkout;
 mod helm;
 mod moment;
 mod processes;
@@ -28,7 +30,7 @@ use moment::Moment;
 use trial::{Report, Sweep};
 
 /// The cluster of the sweep.
-const NAME: &str = "pgedge-lab-sweep";
+const NAME: &str = common_checkout::of_this_checkout!("pgedge-lab-sweep");
 
 /// Kill `up` at random moments and see whether `up` again goes on to the proof
 #[derive(Debug, clap::Parser)]

@@ -9,14 +9,15 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::learner::{Learner, PROMPT};
+use crate::common_checkout::of_this_checkout;
 use crate::feature::mirror_port;
 use crate::lab::{Lab, Ran, ran};
 use crate::released::Released;
 use crate::terminal::Terminal;
 
-const CLUSTER: &str = "pgedge-lab-killercoda";
+const CLUSTER: &str = of_this_checkout!("pgedge-lab-killercoda");
 
-const CONTAINER: &str = "pgedge-lab-killercoda-control-plane";
+const CONTAINER: &str = of_this_checkout!("pgedge-lab-killercoda", "-control-plane");
 
 /// What Killercoda calls 4 GB.
 const MEMORY: u64 = 4 << 30;
