@@ -121,3 +121,6 @@ impl Database {
         Ok(rows.map(|line| line.split('\t').map(str::to_owned).collect()).collect())
     }
 }
+
+#[cfg(test)]
+mod tests;
