@@ -51,13 +51,53 @@ impl Cli {
         }
     }
 
+    /// The run of `up`, if it is one: that is the command where none is named.
+    pub(crate) fn up(&self) -> Option<&Up> {
+        match &self.command {
+            None => Some(&self.up),
+            Some(Command::Up(up)) => Some(up),
+            Some(
+                Command::Tools(_)
+                | Command::Prefetch(_)
+                | Command::Verify(_)
+                | Command::Prove(_)
+                | Command::Status(_)
+                | Command::Wait(_)
+                | Command::Guide(_)
+                | Command::Values(_)
+                | Command::Versions(_)
+                | Command::Pins(_)
+                | Command::Down(_)
+                | Command::Env(_)
+                | Command::Stacks(_)
+                | Command::Tutorial(_)
+                | Command::Completions { .. }
+                | Command::Man { .. },
+            ) => None,
+        }
+    }
+
     /// What the standard output is to hold.
     pub(crate) fn answer(&self) -> Answer {
         let events = match &self.command {
             None => !self.up.dry_run,
             Some(Command::Up(up)) => !up.dry_run,
             Some(Command::Tools(_) | Command::Prefetch(_) | Command::Wait(_)) => true,
-            Some(_) => false,
+            Some(
+                Command::Verify(_)
+                | Command::Prove(_)
+                | Command::Status(_)
+                | Command::Guide(_)
+                | Command::Values(_)
+                | Command::Versions(_)
+                | Command::Pins(_)
+                | Command::Down(_)
+                | Command::Env(_)
+                | Command::Stacks(_)
+                | Command::Tutorial(_)
+                | Command::Completions { .. }
+                | Command::Man { .. },
+            ) => false,
         };
         match self.common().map(|common| common.output) {
             Some(Output::Json) if events => Answer::Events,
@@ -68,8 +108,7 @@ impl Cli {
 
     /// What is to be built, as far as the command can be told.
     pub(crate) fn shape(&self) -> Option<Shape> {
-        let place = |place: &Place| Shape { nodes: None, workers: None, place: place.clone() };
-        match self.command.as_ref() {
+        match &self.command {
             None => Some(self.up.shape.clone()),
             Some(Command::Up(up)) => Some(up.shape.clone()),
             Some(Command::Verify(verify)) => Some(verify.shape.clone()),
@@ -77,33 +116,38 @@ impl Cli {
             Some(Command::Status(status)) => Some(status.shape.clone()),
             Some(Command::Guide(guide)) => Some(guide.shape.clone()),
             Some(Command::Values(values)) => Some(values.shape.clone()),
-            Some(Command::Env(env)) => Some(place(&env.place)),
-            Some(_) => None,
+            Some(Command::Env(env)) => Some(Shape { nodes: None, workers: None, place: env.place.clone() }),
+            Some(
+                Command::Tools(_)
+                | Command::Prefetch(_)
+                | Command::Wait(_)
+                | Command::Versions(_)
+                | Command::Pins(_)
+                | Command::Down(_)
+                | Command::Stacks(_)
+                | Command::Tutorial(_)
+                | Command::Completions { .. }
+                | Command::Man { .. },
+            ) => None,
         }
     }
 
     /// Whether the cluster of this machine is to be adopted.
     pub(crate) fn adopts(&self) -> bool {
-        match self.command.as_ref() {
-            None => self.up.killercoda,
-            Some(Command::Up(up)) => up.killercoda,
-            Some(_) => false,
-        }
+        self.up().is_some_and(|up| up.killercoda)
     }
 
     /// Whether it was said that this is a Codespace or dev container.
     pub(crate) fn is_for_codespace(&self) -> bool {
-        match self.command.as_ref() {
-            None => self.up.codespace,
-            Some(Command::Up(up)) => up.codespace,
+        match &self.command {
             Some(Command::Prefetch(prefetch)) => prefetch.codespace,
-            Some(_) => false,
+            _ => self.up().is_some_and(|up| up.codespace),
         }
     }
 
     /// What every command about a cluster understands, as it was given; `None` of a command that is about none.
     pub(crate) fn common(&self) -> Option<&Common> {
-        Some(match self.command.as_ref() {
+        Some(match &self.command {
             None => &self.up.common,
             Some(Command::Up(up)) => &up.common,
             Some(Command::Tools(tools)) => &tools.common,

@@ -32,7 +32,6 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use bootstrap_cluster::adoption::{Adoption, Fit};
-use bootstrap_fetch::download::Authorities;
 use bootstrap_fetch::platform::Platform;
 use bootstrap_run::event::Reporter;
 use bootstrap_run::failure::{self, Failure, FailureId, Invocation};
@@ -61,28 +60,28 @@ pub(crate) enum Verdict {
     Interrupted,
 }
 
-/// What was typed, for the commands of hints of a failure that no command has told.
+/// What was typed, for the commands of hints.
 pub(crate) fn invocation(cli: &Cli) -> Invocation {
     flags::of(cli)
 }
 
-/// Runs what was typed.
-pub(crate) async fn run(cli: Cli, stop: &Stop) -> Result<Verdict> {
+/// Runs what was typed. `given`: the same, for the commands of hints.
+pub(crate) async fn run(cli: Cli, given: &Invocation, stop: &Stop) -> Result<Verdict> {
     match cli.command.unwrap_or(Command::Up(cli.up)) {
         // A run of the engine stops in order and says what it has left.
-        Command::Up(arguments) => up::run(&arguments, stop).await,
-        Command::Tools(arguments) => tools::run(&arguments, stop).await,
-        Command::Prefetch(arguments) => prefetch::run(&arguments, stop).await,
-        Command::Prove(arguments) => prove::run(&arguments, stop).await,
-        Command::Guide(arguments) => unless_stopped(stop, guide::run(&arguments)).await,
-        Command::Values(arguments) => unless_stopped(stop, values::run(&arguments)).await,
-        Command::Verify(arguments) => unless_stopped(stop, verify::run(&arguments)).await,
-        Command::Status(arguments) => unless_stopped(stop, status::run(&arguments)).await,
+        Command::Up(arguments) => up::run(&arguments, given, stop).await,
+        Command::Tools(arguments) => tools::run(&arguments, given, stop).await,
+        Command::Prefetch(arguments) => prefetch::run(&arguments, given, stop).await,
+        Command::Prove(arguments) => prove::run(&arguments, given, stop).await,
+        Command::Guide(arguments) => unless_stopped(stop, guide::run(&arguments, given)).await,
+        Command::Values(arguments) => unless_stopped(stop, values::run(&arguments, given)).await,
+        Command::Verify(arguments) => unless_stopped(stop, verify::run(&arguments, given)).await,
+        Command::Status(arguments) => unless_stopped(stop, status::run(&arguments, given)).await,
         Command::Wait(arguments) => unless_stopped(stop, wait::run(&arguments)).await,
-        Command::Down(arguments) => unless_stopped(stop, down::run(&arguments)).await,
+        Command::Down(arguments) => unless_stopped(stop, down::run(&arguments, given)).await,
         Command::Versions(arguments) => versions::run(&arguments.common),
         Command::Pins(cli::Pins::Check(arguments)) => unless_stopped(stop, pins::check(&arguments)).await,
-        Command::Env(arguments) => unless_stopped(stop, env::run(&arguments)).await,
+        Command::Env(arguments) => unless_stopped(stop, env::run(&arguments, given)).await,
         Command::Stacks(arguments) => stacks::run(&arguments),
         Command::Tutorial(arguments) => tutorial::run(&arguments),
         Command::Completions { shell } => completions::run(shell),
@@ -105,10 +104,10 @@ async fn unless_stopped(stop: &Stop, command: impl Future<Output = Result<Verdic
 const WORKERS_OF_CODESPACE: u8 = 3;
 
 /// The context of a command: what was typed, resolved.
-fn context(common: &Common, shape: Option<&Shape>) -> Result<Context> {
+fn context(common: &Common, shape: Option<&Shape>, given: &Invocation) -> Result<Context> {
     let (places, adoption) = places(common)?;
     refresh(&places, adoption.as_ref())?;
-    context_of(common, shape, (places, adoption), false)
+    context_of(common, shape, (places, adoption), false, given)
 }
 
 /// Credentials of an adopted cluster may be other ones by now. Its context and its server must not.
@@ -130,8 +129,8 @@ fn is_codespace(said: bool) -> bool {
 ///
 /// # Errors
 /// [`FailureId::ReleaseAmbiguous`].
-async fn located_context(common: &Common, shape: Option<&Shape>) -> Result<Context> {
-    let context = context(common, shape)?;
+async fn located_context(common: &Common, shape: Option<&Shape>, given: &Invocation) -> Result<Context> {
+    let context = context(common, shape, given)?;
     locate(&context).await?;
     Ok(context)
 }
@@ -140,8 +139,8 @@ async fn located_context(common: &Common, shape: Option<&Shape>) -> Result<Conte
 ///
 /// # Errors
 /// Those of [`steps::refuse_foreign`], [`steps::lead_home`] and [`located_context`].
-async fn own_context(common: &Common, shape: Option<&Shape>) -> Result<Context> {
-    let context = context(common, shape)?;
+async fn own_context(common: &Common, shape: Option<&Shape>, given: &Invocation) -> Result<Context> {
+    let context = context(common, shape, given)?;
     steps::refuse_foreign(&context).await?;
     if let Some(halted) = steps::halted_cluster(&context).await {
         return Err(halted.into());
@@ -173,6 +172,21 @@ fn context_of(
     shape: Option<&Shape>,
     (places, adoption): (Places, Option<Adoption>),
     codespace: bool,
+    given: &Invocation,
+) -> Result<Context> {
+    let stack = Stack::of_cluster(&memory(&places)?, common.stack.as_deref())?;
+    let (stack, _) = with_pins(common, stack)?;
+    context_with(stack, common, shape, (places, adoption), codespace, given)
+}
+
+/// As [`context_of`], with this stack: a command that needs no pins is not refused for the file that was given.
+fn context_with(
+    stack: Stack,
+    common: &Common,
+    shape: Option<&Shape>,
+    (places, adoption): (Places, Option<Adoption>),
+    codespace: bool,
+    given: &Invocation,
 ) -> Result<Context> {
     let provider = if adoption.is_some() { Provider::Adopted } else { Provider::Kind };
     let codespace = is_codespace(codespace);
@@ -187,12 +201,8 @@ fn context_of(
         mirror: common.mirror.clone(),
         registry_mirrors: common.registry_mirror.clone(),
     };
-    let stack = Stack::of_cluster(&memory(&places)?, common.stack.as_deref())?;
-    let (stack, _) = with_pins(common, stack)?;
-    let invocation = flags::invocation(common, shape, flags::mode(adoption.is_some(), codespace), Some(&places));
-    let trusted = authorities(common)?;
-    let mut context = Context::new(options, stack, places, platform()?, trusted)?;
-    context.invocation = invocation;
+    let mut context = Context::new(options, stack, places, platform()?, common.ca_file.clone());
+    context.invocation = given.clone();
     decided(&context, shape, adoption);
     Ok(context)
 }
@@ -247,11 +257,6 @@ fn with_pins(common: &Common, stack: Stack) -> Result<(Stack, String)> {
     }
 }
 
-/// What `--ca-file` names.
-fn authorities(common: &Common) -> Result<Option<Authorities>> {
-    common.ca_file.as_deref().map(Authorities::read).transpose()
-}
-
 fn platform() -> Result<Platform> {
     Ok(Platform::current()?)
 }
@@ -290,6 +295,11 @@ fn say_unwritten(lock: &RunLock) {
         let seen = failure::of(why).map_or_else(|| why.to_string(), |found| found.seen().join("; "));
         ui::say(&format!("another run is kept out, but could not be told by whom: {seen}\n"));
     }
+}
+
+/// What is waited for before a command can begin.
+fn say_wait(words: &str) {
+    ui::say(&format!("{words}\n"));
 }
 
 /// `12 s ago`, `3 min ago`, `2 h 5 min ago`

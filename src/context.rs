@@ -1,5 +1,6 @@
 //! What a step may use: the options of the run, the stack, the places on the disk, the tools.
 
+mod foreign;
 mod kubeconfig;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use bootstrap_run::matrix::Matrix;
 use bootstrap_run::step::Stage;
 use tokio::sync::watch;
 
+pub(crate) use self::foreign::made_by_another;
 use crate::options::{Options, Provider};
 use crate::places::Places;
 use crate::stack::{KnownFile, NodeImagePin, OperatorName, Stack, ToolName};
@@ -34,9 +36,8 @@ pub(crate) struct Context {
     pub(crate) platform: Platform,
     /// What the run was given, for the commands of hints.
     pub(crate) invocation: Invocation,
-    /// The certificate authorities of `--ca-file`.
-    pub(crate) authorities: Option<Authorities>,
-    pub(crate) fetcher: Fetcher,
+    /// The files that were downloaded.
+    pub(crate) store: Store,
     pub(crate) docker: Docker,
     /// What the program that gives the credentials of an adopted cluster's kubeconfig has given in this run.
     pub(crate) credentials: kubernetes::Credentials,
@@ -51,6 +52,8 @@ pub(crate) struct Context {
     pub(crate) renewed_slots: OnceLock<Vec<String>>,
     /// How far this run goes in an adopted cluster, if it is one that makes something there, or looks whether it could.
     pub(crate) intent: OnceLock<Stage>,
+    /// Whether this run has marked the engine with itself: another one's mark is not ours to take away.
+    pub(crate) is_marked: AtomicBool,
     /// Whether it was told which cluster that is.
     pub(crate) is_announced: AtomicBool,
     /// The types that this run has found gone and made anew, and what became of their objects, in words.
@@ -60,6 +63,10 @@ pub(crate) struct Context {
     /// The release as helm's record in the cluster tells it, once that was read.
     deployed: RwLock<Option<Deployed>>,
     node_image: OnceLock<NodeImagePin>,
+    /// What `--ca-file` names, and what is in it once somebody has asked.
+    ca_file: Option<PathBuf>,
+    authorities: OnceLock<Option<Authorities>>,
+    fetcher: OnceLock<Fetcher>,
     /// How many Kubernetes nodes there are to be, once those that docker shows are those that this run goes on with: not
     /// so as long as those of an unfinished cluster may be removed.
     settled: watch::Sender<Option<usize>>,
@@ -82,19 +89,15 @@ impl Context {
         stack: Stack,
         places: Places,
         platform: Platform,
-        authorities: Option<Authorities>,
-    ) -> Result<Self> {
-        let roots = TrustedRoots::load(authorities.as_ref())?;
-        let mirror = Mirror::new(options.mirror.as_deref())?;
-        let fetcher = Fetcher::new(roots, mirror, Store::new(places.cache.clone()))?;
-        Ok(Self {
+        ca_file: Option<PathBuf>,
+    ) -> Self {
+        Self {
             options,
             stack,
+            store: Store::new(places.cache.clone()),
             places,
             invocation: Invocation::default(),
-            authorities,
             platform,
-            fetcher,
             docker: Docker::new(),
             credentials: kubernetes::Credentials::default(),
             #[cfg(test)]
@@ -103,15 +106,46 @@ impl Context {
             replicates: AtomicBool::new(false),
             renewed_slots: OnceLock::new(),
             intent: OnceLock::new(),
+            is_marked: AtomicBool::new(false),
             is_announced: AtomicBool::new(false),
             lost_types: Mutex::default(),
             fit: RwLock::default(),
             deployed: RwLock::default(),
             node_image: OnceLock::new(),
+            ca_file,
+            authorities: OnceLock::new(),
+            fetcher: OnceLock::new(),
             settled: watch::Sender::new(None),
             checked: tokio::sync::Mutex::default(),
             kind_is_silent: AtomicBool::new(false),
-        })
+        }
+    }
+
+    /// The certificate authorities of `--ca-file`. The file is read when they are first asked for: it fails nobody who needs none.
+    ///
+    /// # Errors
+    /// Those of [`Authorities::read`].
+    pub(crate) fn authorities(&self) -> Result<Option<&Authorities>> {
+        if let Some(read) = self.authorities.get() {
+            return Ok(read.as_ref());
+        }
+        let read = self.ca_file.as_deref().map(Authorities::read).transpose()?;
+        Ok(self.authorities.get_or_init(|| read).as_ref())
+    }
+
+    /// What downloads, made when it is first asked for. A command that is going to download asks at its start, for what is wrong with
+    /// the options and variables about the network is better said before anything is done.
+    ///
+    /// # Errors
+    /// Those of [`Self::authorities`], [`TrustedRoots::load`] and [`Fetcher::new`].
+    pub(crate) fn fetcher(&self) -> Result<&Fetcher> {
+        if let Some(made) = self.fetcher.get() {
+            return Ok(made);
+        }
+        let roots = TrustedRoots::load(self.authorities()?)?;
+        let mirror = Mirror::new(self.options.mirror.as_deref())?;
+        let made = Fetcher::new(roots, mirror, self.store.clone())?;
+        Ok(self.fetcher.get_or_init(|| made))
     }
 
     /// A client for the Kubernetes API of this run's cluster. The kubeconfig is read each time: a cluster may be made, or made

@@ -71,7 +71,7 @@ fn main() -> ExitCode {
     let stop = Stop::default();
     let run = async {
         tokio::select! {
-            ended = commands::run(cli, &stop) => exit_code(ended, answer, &invocation),
+            ended = commands::run(cli, &invocation, &stop) => exit_code(ended, answer, &invocation),
             () = stop.insisted() => ExitCode::from(INTERRUPTED),
         }
     };

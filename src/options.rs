@@ -64,6 +64,11 @@ impl ClusterName {
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// What the cluster's network is called in docker, and the volume by which its name is claimed.
+    pub(crate) fn in_docker(&self) -> String {
+        format!("pgedge-bootstrap-{self}")
+    }
 }
 
 impl std::str::FromStr for ClusterName {

@@ -33,6 +33,8 @@ pub(crate) struct Places {
     pub(crate) logs: PathBuf,
     /// The kubeconfig of our cluster, in `state`.
     pub(crate) kubeconfig: PathBuf,
+    /// What a shell is given in its place while nobody can tell where that one leads, in `state`.
+    pub(crate) shell: PathBuf,
     /// There while the cluster is being made: only such a one is removed and made anew.
     pub(crate) unfinished: PathBuf,
     /// The id of the docker engine that the cluster was made in, and where that engine was.
@@ -77,6 +79,7 @@ impl Places {
             bin_is_shared,
             bin,
             kubeconfig: state.join("kubeconfig"),
+            shell: state.join("shell.kubeconfig"),
             unfinished: state.join("unfinished"),
             engine: state.join("engine"),
             status: state.with_extension("status.json"),
@@ -100,6 +103,7 @@ impl Places {
             status: root.join("state/pgedge.status.json"),
             logs: root.join("state/logs"),
             kubeconfig: state.join("kubeconfig"),
+            shell: state.join("shell.kubeconfig"),
             unfinished: state.join("unfinished"),
             engine: state.join("engine"),
             owner: root.join("state/owner.id"),

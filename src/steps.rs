@@ -15,7 +15,7 @@ mod release;
 mod replication;
 mod room;
 #[cfg(test)]
-mod test_run;
+pub(crate) mod test_run;
 mod tools;
 mod unsent;
 

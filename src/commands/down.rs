@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use bootstrap_run::failure::{self, Failure, FailureId};
+use bootstrap_run::failure::{self, Failure, FailureId, Invocation};
 use bootstrap_run::lock::{RunLock, other_runs};
 use bootstrap_run::logs;
 use bootstrap_run::run_state::remove_parts_of_the_dead;
@@ -13,13 +13,19 @@ use serde_json::json;
 use super::Verdict;
 use crate::cli::{Down, Output};
 use crate::context::Context;
-use crate::stack::ToolName;
+use crate::stack::{Stack, ToolName};
 use crate::steps::{self, Scope};
 
-pub(super) async fn run(arguments: &Down) -> Result<Verdict> {
+pub(super) async fn run(arguments: &Down, given: &Invocation) -> Result<Verdict> {
     // Also an adopted cluster whose kubeconfig is no more can be forgotten.
-    let context = super::context_of(&arguments.common, None, super::places(&arguments.common)?, false)?;
-    let lock = RunLock::take(&context.places.state, "down").await?;
+    let (places, adoption) = super::places(&arguments.common)?;
+    // Only the tools are those of a stack.
+    let stack = match arguments.purge {
+        true => Stack::of_cluster(&super::memory(&places)?, arguments.common.stack.as_deref())?,
+        false => Stack::pgedge()?.clone(),
+    };
+    let context = super::context_with(stack, &arguments.common, None, (places, adoption), false, given)?;
+    let lock = RunLock::take(&context.places.state, "down", super::say_wait).await?;
     super::say_unwritten(&lock);
     if arguments.purge {
         refuse_beside_other_runs(&context)?;

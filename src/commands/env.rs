@@ -1,7 +1,7 @@
 //! `env`: the environment in which the tools reach the cluster and its release, for a shell to evaluate.
 
 use anyhow::Result;
-use bootstrap_run::failure::{self, FailureId, Ours};
+use bootstrap_run::failure::{self, FailureId, Invocation, Ours};
 use bootstrap_run::given::quoted;
 use bootstrap_screen::ui;
 
@@ -11,23 +11,27 @@ use crate::context::Context;
 use crate::patience;
 use crate::steps;
 
-pub(super) async fn run(arguments: &Env) -> Result<Verdict> {
+pub(super) async fn run(arguments: &Env, given: &Invocation) -> Result<Verdict> {
     let common = &arguments.common;
     let shape = Shape { nodes: None, workers: None, place: arguments.place.clone() };
-    let context = super::context(common, Some(&shape))?;
+    let context = super::context(common, Some(&shape), given)?;
     refuse_anothers(&context).await?;
-    lead_home(&context, common.quiet).await?;
+    let why = unconfirmed(&context).await?;
     super::locate(&context).await?;
     let places = &context.places;
     let chart = context.stack.pins.chart.as_ref().map(|chart| steps::chart_folder(chart, places)).transpose()?;
     let chart = chart.map(|folder| folder.display().to_string());
-    let kubeconfig = namespaced::kubeconfig(&context)?.to_string_lossy().into_owned();
+    let kubeconfig = match why {
+        Some(_) => namespaced::unconfirmed(&context)?,
+        None => namespaced::kubeconfig(&context)?,
+    };
+    let kubeconfig = kubeconfig.to_string_lossy().into_owned();
     let bin = places.bin.display().to_string();
     match common.output {
         Output::Json => {
             let document = serde_json::json!({
                 "schema": 1, "KUBECONFIG": kubeconfig, "PGEDGE_CHART": chart, "bin": bin,
-                "namespace": context.namespace(),
+                "namespace": context.namespace(), "confirmed": why.is_none(),
             });
             ui::print(&format!("{document}\n"))?;
         }
@@ -36,6 +40,13 @@ pub(super) async fn run(arguments: &Env) -> Result<Verdict> {
             let lines = format!("export KUBECONFIG={}\n{chart}", quoted(&kubeconfig));
             ui::print(&format!("{lines}export PATH={}:\"$PATH\"\n", quoted(&bin)))?;
         }
+    }
+    if let Some(why) = why.filter(|_| !common.quiet) {
+        let (place, status) = (places.kubeconfig.display(), context.invocation.line(Ours::Status));
+        ui::say_paragraph(&format!(
+            "whether the kubeconfig {place} leads to the cluster is not known: {why}. kubectl and helm reach no cluster in this shell \
+             before a command of this program knows, such as `{status}`."
+        ));
     }
     // The tools are of use without one, so this is no failure.
     if !places.kubeconfig.exists() && !common.quiet {
@@ -57,11 +68,11 @@ async fn refuse_anothers(context: &Context) -> Result<()> {
     }
 }
 
-/// A kubeconfig that leads elsewhere is handed to nobody. Where nobody can tell, as while docker starts, a shell gets the tools all
-/// the same.
-async fn lead_home(context: &Context, quiet: bool) -> Result<()> {
+/// Why nobody can tell at this moment whether our kubeconfig leads to the cluster, as while docker starts. One that leads elsewhere is
+/// written anew first, and is handed to nobody if that cannot be; a shell gets the tools all the same.
+async fn unconfirmed(context: &Context) -> Result<Option<String>> {
     let why = match tokio::time::timeout(patience::LOCATE_RELEASE, super::lead_home(context)).await {
-        Ok(Ok(())) => return Ok(()),
+        Ok(Ok(())) => return Ok(None),
         Ok(Err(error)) => match failure::of(&error) {
             Some(found) if ![FailureId::ClusterChanged, FailureId::ClusterForeign].contains(&found.id()) => {
                 found.to_string()
@@ -70,9 +81,5 @@ async fn lead_home(context: &Context, quiet: bool) -> Result<()> {
         },
         Err(_) => format!("no answer within {} s", patience::LOCATE_RELEASE.as_secs()),
     };
-    if !quiet && context.places.kubeconfig.exists() {
-        let place = context.places.kubeconfig.display();
-        ui::say_paragraph(&format!("whether the kubeconfig {place} leads to the cluster is not known: {why}"));
-    }
-    Ok(())
+    Ok(context.places.kubeconfig.exists().then_some(why))
 }

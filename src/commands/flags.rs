@@ -1,84 +1,124 @@
 //! What must be typed again for the next command to be about the same: in hints, and in the last words of a run. What comes from
 //! a variable need not be, for the person's shell has it still.
 
-use std::path::Path;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 use bootstrap_cluster::adoption::Adoption;
-use bootstrap_run::failure::{GivenPlace, Invocation};
+use bootstrap_run::failure::{ADOPTING, GivenPlace, IN_CODESPACE, Invocation};
 use bootstrap_run::given::{self, Setting};
 
-use crate::cli::{Cli, Common, Shape};
+use crate::cli::{Cli, Command, Common, Shape};
 use crate::options::ClusterName;
 use crate::places::Places;
 
-/// What was typed, for the commands of hints, as far as it can be known before the command begins.
+/// What was typed, for the commands of hints.
 pub(super) fn of(cli: &Cli) -> Invocation {
     let Some(common) = cli.common() else { return Invocation::default() };
     // What cannot be read is told by the command itself.
     let places = Places::find(&common.name, common.bin_dir.clone()).ok();
     let adoption = places.as_ref().and_then(|places| Adoption::read(&places.state).ok().flatten());
-    let mode = mode(cli.adopts() || adoption.is_some(), super::is_codespace(cli.is_for_codespace()));
-    invocation(common, cli.shape().as_ref(), mode, places.as_ref())
-}
-
-pub(super) fn invocation(
-    common: &Common,
-    shape: Option<&Shape>,
-    mode: &'static str,
-    places: Option<&Places>,
-) -> Invocation {
     let temporary = std::env::var_os("TMPDIR").filter(|value| !value.is_empty());
     let temporary = temporary.map(|path| GivenPlace { path: path.into(), by: "TMPDIR", or: None });
-    let given = places.into_iter().flat_map(|places| places.given.clone()).chain(temporary);
+    let given = places.into_iter().flat_map(|places| places.given).chain(temporary);
+    let shape = cli.shape();
+    let (nodes, workers) = numbers(shape.as_ref());
+    let (lesson, purge) = match &cli.command {
+        Some(Command::Guide(guide)) => {
+            let yes = if guide.yes { " --yes" } else { "" };
+            (format!(" {}{yes}", guide.lesson.id), String::new())
+        }
+        Some(Command::Down(down)) if down.purge => (String::new(), " --purge".to_owned()),
+        _ => (String::new(), String::new()),
+    };
+    let until = cli.up().and_then(|up| up.until);
     Invocation {
-        mode,
+        mode: mode(cli, adoption.is_some()),
         cluster: name(&common.name)
             + &common.stack.as_deref().map(|stack| flag(given::STACK, stack)).unwrap_or_default()
             + &path(given::PINS, common.pins.as_deref())
             + &path(given::BIN_DIR, common.bin_dir.as_deref()),
-        namespace: namespace(shape),
-        numbers: numbers(shape),
+        namespace: namespace(shape.as_ref()),
+        nodes,
+        workers,
         networks: networks(common),
+        until: until.map(|stage| format!(" --until {}", stage.as_str())).unwrap_or_default(),
+        lesson,
+        purge,
+        built_in: [given::STACK, given::PINS]
+            .into_iter()
+            .filter(|setting| is_set(*setting))
+            .map(|setting| format!("{}= ", setting.variable))
+            .collect(),
         places: given.collect(),
     }
 }
 
-/// What makes the cluster, or goes on with it.
-pub(super) fn mode(is_adopted: bool, is_codespace: bool) -> &'static str {
-    match (is_adopted, is_codespace) {
-        (true, _) => "--killercoda",
-        (false, true) => "--codespace",
-        (false, false) => "--local",
+/// What was typed, as the variables by which a program that is started here gets the same: a lesson calls this one.
+pub(super) fn variables(common: &Common) -> Vec<(&'static str, OsString)> {
+    let path = |setting: Setting, path: Option<&PathBuf>| Some((setting.variable, path?.clone().into_os_string()));
+    let mirror = common.mirror.as_ref().map(|mirror| (given::MIRROR.variable, mirror.into()));
+    let stack = common.stack.as_ref().map(|stack| (given::STACK.variable, stack.into()));
+    let registries = registries(common).map(|registries| (given::REGISTRY_MIRROR.variable, registries.into()));
+    let paths = [
+        path(given::PINS, common.pins.as_ref()),
+        path(given::BIN_DIR, common.bin_dir.as_ref()),
+        path(given::CA_FILE, common.ca_file.as_ref()),
+    ];
+    paths.into_iter().chain([stack, mirror, registries]).flatten().collect()
+}
+
+fn registries(common: &Common) -> Option<String> {
+    let registries: Vec<String> =
+        common.registry_mirror.iter().map(|mirror| format!("{}={}", mirror.host, mirror.url)).collect();
+    (!registries.is_empty()).then(|| registries.join(","))
+}
+
+/// What makes the cluster, or continues with it. A run of `up` in a Codespace is one for a Codespace only if that was said: it goes
+/// to another stage then.
+fn mode(cli: &Cli, is_adopted: bool) -> &'static str {
+    let is_codespace = match cli.up() {
+        Some(up) => up.codespace,
+        None => super::is_codespace(cli.is_for_codespace()),
+    };
+    if cli.adopts() || is_adopted {
+        ADOPTING
+    } else if is_codespace {
+        IN_CODESPACE
+    } else {
+        "--local"
     }
+}
+
+/// Whether the variable says something: one that is empty is not set.
+fn is_set(setting: Setting) -> bool {
+    std::env::var_os(setting.variable).is_some_and(|value| !value.as_encoded_bytes().trim_ascii().is_empty())
 }
 
 /// Nothing for the default cluster, if no variable names another one.
 fn name(name: &ClusterName) -> String {
-    let is_default = name.as_str() == "pgedge"
-        && std::env::var_os(given::NAME.variable).is_none_or(|value| value.as_encoded_bytes().trim_ascii().is_empty());
+    let is_default = name.as_str() == "pgedge" && !is_set(given::NAME);
     if is_default { String::new() } else { flag(given::NAME, name.as_str()) }
 }
 
-/// What a command needs that downloads.
+/// What leads to the registries.
 fn networks(common: &Common) -> String {
     let mut flags = String::new();
     if let Some(mirror) = &common.mirror {
         flags += &flag(given::MIRROR, mirror);
     }
-    let registries: Vec<String> =
-        common.registry_mirror.iter().map(|mirror| format!("{}={}", mirror.host, mirror.url)).collect();
-    if !registries.is_empty() {
-        flags += &flag(given::REGISTRY_MIRROR, &registries.join(","));
+    if let Some(registries) = registries(common) {
+        flags += &flag(given::REGISTRY_MIRROR, &registries);
     }
     flags + &path(given::CA_FILE, common.ca_file.as_deref())
 }
 
-/// How many nodes a command needs to be told that makes a release. Once there is one, the cluster tells it.
-fn numbers(shape: Option<&Shape>) -> String {
-    let Some(shape) = shape else { return String::new() };
-    let nodes = shape.nodes.map(|nodes| flag(given::NODES, &nodes.to_string())).unwrap_or_default();
-    let workers = shape.workers.map(|workers| format!(" --workers {workers}")).unwrap_or_default();
-    nodes + &workers
+/// The pgEdge nodes, and the Kubernetes nodes beside the control plane.
+fn numbers(shape: Option<&Shape>) -> (String, String) {
+    let Some(shape) = shape else { return Default::default() };
+    let nodes = shape.nodes.map(|nodes| flag(given::NODES, &nodes.to_string()));
+    let workers = shape.workers.map(|workers| format!(" --workers {workers}"));
+    (nodes.unwrap_or_default(), workers.unwrap_or_default())
 }
 
 fn namespace(shape: Option<&Shape>) -> String {
@@ -94,5 +134,10 @@ fn flag(setting: Setting, value: &str) -> String {
     if setting.is_from_variable(value) {
         return String::new();
     }
-    format!(" {} {}", setting.option, given::word(value))
+    // A value that begins like an option is one only behind a sign.
+    let between = if value.starts_with('-') { '=' } else { ' ' };
+    format!(" {}{between}{}", setting.option, given::word(value))
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,15 +4,16 @@
 mod place;
 mod prepared;
 
+use std::ffi::OsString;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use bootstrap_run::failure::{Failure, FailureId};
+use bootstrap_run::failure::{Failure, FailureId, Invocation, Ours};
 use bootstrap_run::process::{Command, Input};
 use bootstrap_screen::ui;
 
 use self::place::Place;
-use super::{Verdict, lesson_check, namespaced};
+use super::{Verdict, flags, lesson_check, namespaced};
 use crate::cli::Guide;
 use crate::context::Context;
 use crate::lesson::{Content, Delivery, Lesson, LessonStep};
@@ -20,22 +21,23 @@ use crate::options::Options;
 use crate::patience;
 use crate::steps;
 
-pub(super) async fn run(arguments: &Guide) -> Result<Verdict> {
+pub(super) async fn run(arguments: &Guide, given: &Invocation) -> Result<Verdict> {
     let lesson = &arguments.lesson;
     if !arguments.yes && !ui::somebody_is_there() {
         let what = "the guide is interactive and needs a terminal";
         return Err(Failure::new(FailureId::TerminalMissing, what).into());
     }
-    let context = super::own_context(&arguments.common, Some(&arguments.shape)).await?;
+    let context = super::own_context(&arguments.common, Some(&arguments.shape), given).await?;
     prepared::check(&context, lesson).await?;
     if steps::ensure_namespace(&context).await? {
         ui::say(&format!("made the namespace {}, for the lesson's helm does not\n", context.namespace()));
     }
     let file = Place::file(&context.places.state, &lesson.id);
     let place = if arguments.restart { None } else { Place::read(&file, lesson) };
-    let run = &context.invocation;
-    let again = format!("pgedge-bootstrap guide {}{}{}{}", lesson.id, run.cluster, run.numbers, run.namespace);
-    let mut guide = Playing { context: &context, lesson, file: &file, asks: !arguments.yes, place: Place::default() };
+    let again = given.line(Ours::Guide);
+    let variables = flags::variables(&arguments.common);
+    let mut guide =
+        Playing { context: &context, lesson, file: &file, asks: !arguments.yes, variables, place: Place::default() };
     match place {
         Some(place) => {
             let (title, number) = (&lesson.steps[place.step].page.title, place.step + 1);
@@ -78,6 +80,8 @@ struct Playing<'a> {
     file: &'a Path,
     /// Whether there is somebody to be asked.
     asks: bool,
+    /// For the lesson's own calls of this program.
+    variables: Vec<(&'static str, OsString)>,
     place: Place,
 }
 
@@ -171,7 +175,7 @@ impl Playing<'_> {
         // The lesson calls this program, too, which need not be on the PATH.
         let folders = folders.chain(own.parent().map(Path::to_owned));
         let path = std::env::join_paths(folders).context("a directory of PATH cannot be written there")?;
-        Ok(Command::new("sh", patience::LESSON_COMMAND)
+        let command = Command::new("sh", patience::LESSON_COMMAND)
             .args(["-c", command])
             .env("PATH", path)
             .env("KUBECONFIG", namespaced::kubeconfig(self.context)?)
@@ -179,7 +183,8 @@ impl Playing<'_> {
             // The lesson's own calls of this program are about the same, also before there is a release.
             .env("PGEDGE_BOOTSTRAP_NAME", self.context.options.name.as_str())
             .env("PGEDGE_BOOTSTRAP_NODES", self.context.nodes().to_string())
-            .env("PGEDGE_BOOTSTRAP_NAMESPACE", self.context.namespace()))
+            .env("PGEDGE_BOOTSTRAP_NAMESPACE", self.context.namespace());
+        Ok(self.variables.iter().fold(command, |command, (name, value)| command.env(name, value)))
     }
 
     /// Looks whether the step did what it was to, again as long as that is wished.
@@ -262,14 +267,4 @@ fn say(content: &Content) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_command_about_a_node_that_is_not_there_is_left_out() {
-        let command = "kubectl cnpg status pgedge-n2\nkubectl cnpg status pgedge-n3\n";
-        assert_eq!(without_missing_nodes(command, 3), command);
-        assert_eq!(without_missing_nodes(command, 2), "kubectl cnpg status pgedge-n2");
-        assert_eq!(without_missing_nodes("kubectl cnpg psql pgedge-n3 -- app\n", 2), "");
-    }
-}
+mod tests;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
-use bootstrap_fetch::download::{Asker, Mirror, Registry, TrustedRoots};
+use bootstrap_fetch::download::{Asker, Authorities, Mirror, Registry, TrustedRoots};
 use bootstrap_run::failure::{Failure, FailureId};
 use bootstrap_run::{file, given};
 use bootstrap_screen::ui;
@@ -55,7 +55,8 @@ pub(super) async fn check(arguments: &Check) -> Result<Verdict> {
 }
 
 fn upstream_of(common: &Common, download: bool) -> Result<Upstream> {
-    let roots = TrustedRoots::load(super::authorities(common)?.as_ref())?;
+    let authorities = common.ca_file.as_deref().map(Authorities::read).transpose()?;
+    let roots = TrustedRoots::load(authorities.as_ref())?;
     let asker = Asker::new(&roots, Mirror::new(common.mirror.as_deref())?)?;
     let registry = Registry::new(asker.clone(), common.registry_mirror.clone());
     Ok(Upstream { asker, registry, download })

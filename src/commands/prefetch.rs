@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Result;
+use bootstrap_run::failure::Invocation;
 use bootstrap_run::stop::Stop;
 
 use super::Verdict;
@@ -10,9 +11,10 @@ use super::run::Run;
 use crate::cli::Prefetch;
 use crate::plan;
 
-pub(super) async fn run(arguments: &Prefetch, stop: &Stop) -> Result<Verdict> {
+pub(super) async fn run(arguments: &Prefetch, given: &Invocation, stop: &Stop) -> Result<Verdict> {
     let common = &arguments.common;
-    let context = super::context_of(common, None, super::places(common)?, arguments.codespace)?;
+    let context = super::context_of(common, None, super::places(common)?, arguments.codespace, given)?;
+    context.fetcher()?;
     let context = Arc::new(context);
     let reporter = super::recorded(&context, common, "prefetch", false, None);
     let plan = plan::prefetch(&context.stack);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use bootstrap_run::event::RunEnd;
+use bootstrap_run::failure::Invocation;
 use bootstrap_run::lock::RunLock;
 use bootstrap_run::stop::{Interrupted, Stop};
 use bootstrap_screen::ui;
@@ -13,11 +14,11 @@ use super::run::Run;
 use crate::cli::{Output, Prove};
 use crate::plan;
 
-pub(super) async fn run(arguments: &Prove, stop: &Stop) -> Result<Verdict> {
+pub(super) async fn run(arguments: &Prove, given: &Invocation, stop: &Stop) -> Result<Verdict> {
     let common = &arguments.common;
     let begun = async {
-        let context = super::own_context(common, Some(&arguments.shape)).await?;
-        let lock = RunLock::take(&context.places.state, "prove").await?;
+        let context = super::own_context(common, Some(&arguments.shape), given).await?;
+        let lock = RunLock::take(&context.places.state, "prove", super::say_wait).await?;
         super::say_unwritten(&lock);
         Ok::<_, anyhow::Error>((Arc::new(context), lock))
     };

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use bootstrap_cluster::verdict::Verdict as Health;
-use bootstrap_run::failure::{Failure, FailureId, Report, first_cause};
+use bootstrap_run::failure::{Failure, FailureId, Invocation, Report, first_cause};
 use bootstrap_run::run_state::RunState;
 use bootstrap_screen::ui;
 use indexmap::IndexMap;
@@ -21,8 +21,8 @@ use crate::stack::OperatorName;
 use crate::step_id::StepId;
 use crate::steps::{self, NodeHealth};
 
-pub(super) async fn run(arguments: &Status) -> Result<Verdict> {
-    let context = super::located_context(&arguments.common, Some(&arguments.shape)).await?;
+pub(super) async fn run(arguments: &Status, given: &Invocation) -> Result<Verdict> {
+    let context = super::located_context(&arguments.common, Some(&arguments.shape), given).await?;
     // A file of another form, which another version of this program wrote, tells nothing here.
     let last = RunState::read(&context.places.status).ok().flatten().map(LastRun::new);
     let seen = Seen::look(&context).await?;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Result;
+use bootstrap_run::failure::Invocation;
 use bootstrap_run::stop::Stop;
 use bootstrap_screen::ui;
 
@@ -11,10 +12,11 @@ use super::run::Run;
 use crate::cli::{Output, Tools};
 use crate::plan;
 
-pub(super) async fn run(arguments: &Tools, stop: &Stop) -> Result<Verdict> {
+pub(super) async fn run(arguments: &Tools, given: &Invocation, stop: &Stop) -> Result<Verdict> {
     let common = &arguments.common;
     let page = arguments.timings.as_deref().map(ui::timeline).transpose()?;
-    let context = Arc::new(super::context(common, None)?);
+    let context = Arc::new(super::context(common, None, given)?);
+    context.fetcher()?;
     if common.bin_dir.is_some() {
         context.places.remember_bin()?;
     }

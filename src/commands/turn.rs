@@ -29,7 +29,7 @@ pub(super) async fn take(context: &Context, common: &Common, given: Option<Deadl
     let mut polling = Polling::every(patience::POLL_OTHER_RUN);
     loop {
         polling.turn().await;
-        let taken = RunLock::try_take(&context.places.state, "up");
+        let taken = RunLock::try_take(&context.places.state, "up", super::say_wait);
         let holder = match Deadline::bounds(Some(deadline), "something still holds the cluster's lock", taken).await? {
             // Where nothing can be written no run comes far.
             Taken::Ours(RunLock { unwritten: Some(error), .. }) => return Err(error),
@@ -47,7 +47,11 @@ pub(super) async fn take(context: &Context, common: &Common, given: Option<Deadl
             return Err(failure.evidence(holder.to_string()).into());
         }
         if told.as_ref() != Some(&holder) {
-            ui::say(&format!("another run is changing this cluster: {holder}; this one continues when it has ended\n"));
+            // In whole seconds, upwards.
+            let most = in_words(Duration::from_secs((deadline.left() + Duration::from_millis(999)).as_secs()));
+            ui::say(&format!(
+                "another run is changing this cluster: {holder}; this one continues when it has ended, and waits for that at most {most}\n"
+            ));
         }
         if let Ok(Some(run)) = RunState::read(&context.places.status)
             && run.writer == holder.process

@@ -21,7 +21,7 @@ use crate::options::Provider;
 use crate::plan;
 use crate::steps;
 
-pub(super) async fn run(arguments: &Up, stop: &Stop) -> Result<Verdict> {
+pub(super) async fn run(arguments: &Up, given: &Invocation, stop: &Stop) -> Result<Verdict> {
     let common = &arguments.common;
     let deadline = arguments.deadline.map(Deadline::after);
     let page = arguments.timings.as_deref().map(ui::timeline).transpose()?;
@@ -39,7 +39,8 @@ pub(super) async fn run(arguments: &Up, stop: &Stop) -> Result<Verdict> {
     if let Some(folder) = &passing {
         places.0.kubeconfig = folder.path().join("kubeconfig");
     }
-    let context = Arc::new(super::context_of(common, Some(&arguments.shape), places, arguments.codespace)?);
+    let context = Arc::new(super::context_of(common, Some(&arguments.shape), places, arguments.codespace, given)?);
+    context.fetcher()?;
     let plan = plan::until(&context.stack, provider, until);
     if arguments.dry_run {
         let look = async {

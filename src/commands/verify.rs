@@ -1,7 +1,7 @@
 //! `verify`: what holds and what does not, without changing anything.
 
 use anyhow::Result;
-use bootstrap_run::failure::first_cause;
+use bootstrap_run::failure::{Invocation, first_cause};
 use bootstrap_run::step::Stage;
 use bootstrap_screen::ui;
 use serde::Serialize;
@@ -17,8 +17,8 @@ use crate::plan;
 use crate::stack::Stack;
 use crate::step_id::StepId;
 
-pub(super) async fn run(arguments: &Verify) -> Result<Verdict> {
-    let context = super::located_context(&arguments.common, Some(&arguments.shape)).await?;
+pub(super) async fn run(arguments: &Verify, given: &Invocation) -> Result<Verdict> {
+    let context = super::located_context(&arguments.common, Some(&arguments.shape), given).await?;
     let rows: Vec<Row> = if arguments.subjects.is_empty() {
         let found = survey(&context, &plan::until(&context.stack, context.options.provider, Stage::Deploy)).await?;
         found.into_iter().map(|(step, finding)| Row::of_step(&context.stack, step, finding)).collect()
@@ -115,7 +115,6 @@ impl Row {
 #[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
-    use bootstrap_run::failure::Invocation;
     use bootstrap_run::step::Observation;
 
     #[test]

@@ -16,10 +16,12 @@ use jiff::Timestamp;
 use super::Verdict;
 use crate::cli::{Output, Wait};
 use crate::patience;
+use crate::places::Places;
 
 pub(super) async fn run(arguments: &Wait) -> Result<Verdict> {
     let common = &arguments.common;
-    let status = super::places(common)?.0.status;
+    // How the cluster came to be is not asked: the run says it.
+    let status = Places::find(&common.name, common.bin_dir.clone())?.status;
     let began = Instant::now();
     let run = appears(&status, arguments).await?;
     if run.state != Phase::Running && common.output == Output::Text {

@@ -16,7 +16,7 @@ use bootstrap_run::process::Finished;
 use bootstrap_run::work::heavy;
 use bootstrap_run::{file, given};
 
-use super::Context;
+use super::{Context, made_by_another};
 use crate::owner::Owner;
 use crate::stack::ToolName;
 use crate::tools::kind::Kind;
@@ -46,7 +46,16 @@ impl Context {
             return Err(Failure::new(FailureId::ClusterChanged, what).evidence(why).hint(hint).into());
         }
         *checked = Some(sum);
+        self.lead_shells(&copy);
         Ok(copy)
+    }
+
+    /// Gives those shells the cluster to which `env` could not give it. What cannot be written leaves them where they are: nowhere.
+    fn lead_shells(&self, confirmed: &[u8]) {
+        let shell = &self.places.shell;
+        if shell.exists() {
+            let _ = file::replace(shell, confirmed, file::PRIVATE);
+        }
     }
 
     /// Sees to it that our kubeconfig leads to the cluster that kind has under our name: the caller knows that this one is ours.
@@ -79,7 +88,11 @@ impl Context {
         if !keeps {
             file::replace(place, &told.stdout, file::PRIVATE).context("cannot write the kubeconfig")?;
         }
-        *checked = self.copy()?.map(Sha256::of);
+        let copy = self.copy()?;
+        if let Some(copy) = &copy {
+            self.lead_shells(copy);
+        }
+        *checked = copy.map(Sha256::of);
         Ok(Ok(why))
     }
 
@@ -112,9 +125,9 @@ impl Context {
         if let Some(maker) = &node.maker
             && Owner::known(&self.places.owner)?.as_deref() != Some(maker.owner.as_str())
         {
-            let what = format!("the cluster {name:?} was made by another owner, {maker}");
-            let failure = Failure::new(FailureId::ClusterForeign, what);
-            return Err(failure.evidence(format!("container {control_plane}, since {}", maker.since)).into());
+            // Whose it is is known; a docker that does not tell of a run of theirs takes nothing from that.
+            let mark = self.docker.claim(&self.options.name.in_docker()).await.ok().and_then(|(_, mark)| mark);
+            return Err(made_by_another(&self.options.name, maker, &nodes, mark.as_ref(), &self.places.owner).into());
         }
         let away = |seen: String| {
             let what = "the kubeconfig cannot be confirmed at this moment";

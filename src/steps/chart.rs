@@ -54,8 +54,8 @@ pub(super) async fn observe(context: &Context) -> Result<Observation> {
 }
 
 pub(super) async fn apply(context: &Context, reporter: &StepReporter) -> Result<()> {
-    let chart = context.stack.pins.chart()?;
-    let fetches = chart.files.iter().map(async |file| context.fetcher.fetch(&file.url, file.sum()?, reporter).await);
+    let (chart, fetcher) = (context.stack.pins.chart()?, context.fetcher()?);
+    let fetches = chart.files.iter().map(async |file| fetcher.fetch(&file.url, file.sum()?, reporter).await);
     let sources = futures::future::try_join_all(fetches).await?;
     let folder = folder(chart, &context.places)?;
     for (pin, source) in chart.files.iter().zip(sources) {

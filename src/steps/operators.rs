@@ -31,7 +31,7 @@ use crate::stack::{ImagePin, Operator, OperatorName};
 // ---- the manifest ----
 
 async fn manifest_file(context: &Context, operator: OperatorName) -> Result<Option<PathBuf>> {
-    context.fetcher.store().verified(context.stack.pins.manifest(operator)?.sum()?).await
+    context.store.verified(context.stack.pins.manifest(operator)?.sum()?).await
 }
 
 pub(super) async fn observe_manifest(context: &Context, operator: OperatorName) -> Result<Observation> {
@@ -43,7 +43,7 @@ pub(super) async fn observe_manifest(context: &Context, operator: OperatorName) 
 
 pub(super) async fn fetch_manifest(context: &Context, operator: OperatorName, reporter: &StepReporter) -> Result<()> {
     let pin = context.stack.pins.manifest(operator)?;
-    context.fetcher.fetch(&pin.url, pin.sum()?, reporter).await.map(drop)
+    context.fetcher()?.fetch(&pin.url, pin.sum()?, reporter).await.map(drop)
 }
 
 // ---- the operator ----

@@ -16,12 +16,8 @@ use crate::tools::docker::Container;
 /// Where containerd looks for the mirrors of a registry (its `hosts.toml`); read anew at every pull.
 pub(super) const FOLDER: &str = "/etc/containerd/certs.d";
 
-fn hosts_file(context: &Context, mirror: &RegistryMirror) -> String {
-    let authority = if context.authorities.is_some() {
-        format!("  ca = \"{FOLDER}/{}/ca.crt\"\n", mirror.host)
-    } else {
-        String::new()
-    };
+fn hosts_file(mirror: &RegistryMirror, has_authority: bool) -> String {
+    let authority = if has_authority { format!("  ca = \"{FOLDER}/{}/ca.crt\"\n", mirror.host) } else { String::new() };
     format!(
         "server = \"https://{}\"\n\n[host.\"{}\"]\n  capabilities = [\"pull\", \"resolve\"]\n{authority}",
         mirror.host, mirror.url
@@ -33,11 +29,11 @@ pub(super) async fn differ(context: &Context, container: &Container) -> Result<O
     if context.options.registry_mirrors.is_empty() {
         return Ok(None);
     }
-    let authority = authority(context);
+    let authority = authority(context)?;
     let mut command = vec!["sh".to_owned(), "-c".to_owned(), READ.to_owned(), "sh".to_owned()];
     let mut wanted = Vec::new();
     for mirror in &context.options.registry_mirrors {
-        for (name, content) in files(context, mirror, authority) {
+        for (name, content) in files(mirror, authority) {
             command.push(format!("{FOLDER}/{}/{name}", mirror.host));
             wanted.push(content + "\0");
         }
@@ -53,21 +49,22 @@ pub(super) async fn differ(context: &Context, container: &Container) -> Result<O
 const READ: &str = r#"for file; do cat "$file" 2>/dev/null; printf '\0'; done"#;
 
 /// The files of a mirror in the order in which they must come: containerd reads them at every pull.
-fn files(context: &Context, mirror: &RegistryMirror, authority: Option<&str>) -> Vec<(&'static str, String)> {
+fn files(mirror: &RegistryMirror, authority: Option<&str>) -> Vec<(&'static str, String)> {
+    let hosts = hosts_file(mirror, authority.is_some());
     let authority = authority.map(|authority| ("ca.crt", authority.to_owned()));
-    authority.into_iter().chain([("hosts.toml", hosts_file(context, mirror))]).collect()
+    authority.into_iter().chain([("hosts.toml", hosts)]).collect()
 }
 
-fn authority(context: &Context) -> Option<&str> {
-    context.authorities.as_ref().map(Authorities::text)
+fn authority(context: &Context) -> Result<Option<&str>> {
+    Ok(context.authorities()?.map(Authorities::text))
 }
 
 pub(super) async fn write(context: &Context, containers: &[Container]) -> Result<()> {
-    let authority = authority(context);
+    let authority = authority(context)?;
     for container in containers {
         for mirror in &context.options.registry_mirrors {
             let folder = format!("{FOLDER}/{}", mirror.host);
-            for (name, content) in files(context, mirror, authority) {
+            for (name, content) in files(mirror, authority) {
                 write_file(context, container, &folder, name, &content).await?;
             }
         }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use bootstrap_cluster::sql::Database;
 use bootstrap_run::event::StepReporter;
 use bootstrap_run::failure::{self, Failure, FailureId, Ours, hint};
-use bootstrap_run::step::Observation;
+use bootstrap_run::step::{Observation, Stage};
 use bootstrap_run::wait::Polling;
 use futures::future::FutureExt as _;
 
@@ -29,7 +29,7 @@ pub(crate) async fn databases(context: &Context) -> Result<Vec<Database>> {
     });
     futures::future::try_join_all(found).await.map_err(|error| match failure::of(&error) {
         Some(found) if found.id() == FailureId::NodeMissing && context.deployed().is_none() => {
-            let hint = hint![Ours::UpUntil("prove"), " deploys them"];
+            let hint = hint![Ours::UpUntil(Stage::Prove), " deploys them"];
             let failure = Failure::new(FailureId::NodeMissing, "there are no pgEdge nodes in this cluster yet");
             failure.evidence(found.summary()).hint(hint).into()
         }

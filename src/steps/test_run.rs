@@ -39,8 +39,8 @@ pub(super) const KUBECONFIG: &str = r#"{"apiVersion": "v1", "kind": "Config", "c
     "users": [{"name": "kind-pgedge", "user": {}}]}"#;
 
 /// See the module.
-pub(super) struct TestRun {
-    pub(super) context: Context,
+pub(crate) struct TestRun {
+    pub(crate) context: Context,
     pub(super) api: MockApi,
     pub(super) recorder: Arc<Recorder>,
     folder: TempDir,
@@ -109,7 +109,7 @@ impl Setup {
 
 impl TestRun {
     /// In a cluster of our own.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(|_| {})
     }
 
@@ -150,7 +150,7 @@ impl TestRun {
         }
         write(&places.kubeconfig, KUBECONFIG);
         let stack = stack.with_pins(Pins::parse(&setup.pins.to_string()).unwrap()).unwrap();
-        let mut context = Context::new(setup.options, stack, places, Platform::current().unwrap(), None).unwrap();
+        let mut context = Context::new(setup.options, stack, places, Platform::current().unwrap(), None);
         let docker = folder.path().join("programs/docker");
         install(&docker, &setup.docker.script(&folder.path().join("docker")));
         context.docker = Docker::at(docker);

@@ -22,7 +22,7 @@ pub(super) async fn observe(context: &Context, tool: ToolName) -> Result<Observa
     let (pin, file, path) = (context.stack.pins.tool(tool)?, context.tool_file(tool)?, context.tool_place(tool));
     let wanted = match file.member {
         None => Some(file.sha256.clone()),
-        Some(_) => context.fetcher.store().member_of(&file.sha256),
+        Some(_) => context.store.member_of(&file.sha256),
     };
     let found = heavy(move || sum_of_file(&path)).await?;
     if context.is_adopted()
@@ -48,8 +48,8 @@ pub(super) async fn apply(context: &Context, tool: ToolName, reporter: &StepRepo
         let what = format!("{} is not a file of this program", context.tool_place(tool).display());
         return Err(Failure::new(FailureId::FileForeign, what).into());
     }
-    let source = context.fetcher.fetch(&file.url, &file.sha256, reporter).await?;
-    let store = context.fetcher.store().clone();
+    let source = context.fetcher()?.fetch(&file.url, &file.sha256, reporter).await?;
+    let store = context.store.clone();
     let lock = store.lock(&file.sha256).await?;
     if context.is_adopted() {
         move_aside(context, tool)?;

@@ -23,7 +23,7 @@ use self::words::{reached, told_apart};
 use crate::patience;
 use crate::tools::program;
 
-pub(crate) use at_work::Mark;
+pub(crate) use at_work::{Mark, Work};
 pub(crate) use owned::{Container, Thing, labels};
 
 /// kind labels its containers with the name of their cluster.

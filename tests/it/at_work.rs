@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::engine::{ENGINE, Engine, engines_of_bob, home, of_bob, remembered};
+use crate::support::engine::{ENGINE, Engine, engines_of_bob, home, node, of_bob, remembered};
 use crate::support::{Behaviour, World};
 
 /// The mark of a run of bob's.
@@ -41,6 +41,43 @@ fn a_cluster_on_which_its_owner_is_at_work_is_not_taken_over() {
             assert!(said.contains(&format!("a run is changing it at this moment: {who}")), "{command:?}: {said}");
         }
         assert_eq!(engine.changes(), Vec::<String>::new());
+    }
+}
+
+/// A HOME that was copied has the owner's id of the first, and a lock of its own.
+#[test]
+fn a_cluster_of_ones_own_on_which_a_run_from_another_home_is_at_work_is_left_alone() {
+    let at_work = std::process::id().to_string();
+    for (process, is_refused) in [(at_work.as_str(), true), (&i32::MAX.to_string(), false)] {
+        for command in [
+            &["down"][..],
+            &["down", "--purge"],
+            &["down", "--take-over"],
+            &["down", "--take-over", "--yes"],
+            &["--local", "--until", "cluster", "--mirror", "http://127.0.0.1:9"],
+        ] {
+            let (engine, home) = (Engine::new(), home());
+            // It claims the name, and so has an owner's id.
+            engine.run(&home, &["--local", "--until", "cluster", "--mirror", "http://127.0.0.1:9"]);
+            let id = std::fs::read_to_string(home.path().join(".local/state/pgedge-bootstrap/owner.id")).unwrap();
+            let own = |mut row: Value| {
+                row["Owner"] = id.trim().into();
+                row
+            };
+            engine.has("containers", &[own(of_bob(node("pgedge-bootstrap-pgedge")))]);
+            let mark = own(mark(process, &this_host()));
+            engine.has("volumes", &[own(of_bob(json!({"ID": "pgedge-bootstrap-pgedge"}))), mark]);
+            let before = engine.changes();
+            let ran = engine.run(&home, command);
+            let words = ["(run-in-progress)", &format!("process {process} on {} (up)", this_host()), "owner.id"];
+            let told = words.iter().all(|words| ran.stderr.contains(words));
+            assert_eq!(
+                (ran.code == 1 && told, engine.changes() == before),
+                (is_refused, is_refused || command.contains(&"--take-over") && !command.contains(&"--yes")),
+                "{process} {command:?}: {}",
+                ran.stderr
+            );
+        }
     }
 }
 

@@ -155,6 +155,7 @@ fn a_second_up_shows_the_first_and_goes_on_when_it_has_ended() {
     let mut line = String::new();
     std::io::BufRead::read_line(&mut shown, &mut line).unwrap();
     assert!(line.starts_with(&format!("another run is changing this cluster: process {} on ", first.id())), "{line}");
+    assert!(line.ends_with("; this one continues when it has ended, and waits for that at most 2 h\n"), "{line}");
     world.server.release();
     let mut rest = String::new();
     std::io::Read::read_to_string(&mut shown, &mut rest).unwrap();

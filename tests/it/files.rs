@@ -85,7 +85,7 @@ fn a_file_that_is_none_is_refused_at_once_under_the_name_by_which_it_was_given()
         ("SSL_CERT_DIR", "(certificate-untrusted)"),
     ] {
         for (path, _) in ODD.into_iter().filter(|(path, _)| *path != "folder" || variable != "SSL_CERT_DIR") {
-            let ran = with(&home, &["env"], variable, path);
+            let ran = with(&home, &["up", "--dry-run"], variable, path);
             assert_eq!(ran.code, 1, "{variable}={path:?}: {}", ran.stderr);
             for words in [id, &format!("which {variable} names"), variable] {
                 assert!(ran.stderr.contains(words), "{variable}={path:?}, {words:?}: {}", ran.stderr);
@@ -93,6 +93,39 @@ fn a_file_that_is_none_is_refused_at_once_under_the_name_by_which_it_was_given()
             let typed = ["--pins", "--ca-file"].iter().any(|option| ran.stderr.contains(option));
             assert!(!typed, "{variable} is told as an option: {}", ran.stderr);
         }
+    }
+}
+
+/// Whoever removes a cluster may have removed the file before it.
+#[test]
+fn a_file_that_a_command_does_not_use_does_not_fail_it() {
+    let home = home();
+    home.empty_docker();
+    let network = ["PGEDGE_BOOTSTRAP_CA_FILE", "SSL_CERT_FILE"];
+    for (variable, commands) in [
+        (
+            &network[..],
+            &[&["values"][..], &["env"], &["status"], &["verify", "docker"], &["prove"], &["guide", "--yes"]][..],
+        ),
+        (
+            &["PGEDGE_BOOTSTRAP_PINS", network[0], network[1]],
+            &[&["down"], &["down", "--purge"], &["wait", "--appear", "1ms"]],
+        ),
+    ]
+    .into_iter()
+    .flat_map(|(variables, commands)| variables.iter().map(move |variable| (*variable, commands)))
+    {
+        for command in commands {
+            let without = run(&home, home.command(command)).code;
+            let ran = with(&home, command, variable, "nowhere");
+            let is_refused = ["(certificate-untrusted)", "(pins-invalid)"].iter().any(|id| ran.stderr.contains(id));
+            assert!(ran.code == without && !is_refused, "{variable} {command:?}: {}{}", ran.stdout, ran.stderr);
+        }
+    }
+    // What downloads says so before it begins.
+    for command in [&["tools"][..], &["prefetch"], &["up"], &["pins", "check"]] {
+        let ran = with(&home, command, network[0], "nowhere");
+        assert!(ran.code == 1 && ran.stderr.contains("(certificate-untrusted)"), "{command:?}: {}", ran.stderr);
     }
 }
 
@@ -219,8 +252,6 @@ fn an_empty_variable_of_certificates_is_not_set() {
     // Set, each of them counts.
     let folder = secure.authority().parent().unwrap().display().to_string();
     for (variable, value) in [("SSL_CERT_FILE", &authority), ("SSL_CERT_DIR", &format!("/nowhere/at/all:{folder}"))] {
-        let ran = with(&Home::new(), &["env"], variable, value);
-        assert_eq!(ran.code, 0, "{variable}: {}", ran.stderr);
         std::fs::remove_dir_all(world.home.cache()).unwrap();
         std::fs::remove_dir_all(world.home.bin()).unwrap();
         let ran = with(&world.home, &tools, variable, value);

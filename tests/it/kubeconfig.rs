@@ -120,6 +120,42 @@ fn another_owners_server_is_asked_nothing_even_if_the_kubeconfig_leads_there() {
     }
 }
 
+/// kubectl in that shell reaches nothing, and not this person's other clusters either; when somebody can tell, it reaches the right one.
+#[test]
+fn a_shell_gets_no_cluster_before_somebody_can_tell_where_the_kubeconfig_leads() {
+    let Astray { home, ours, theirs } = Astray::new();
+    home.docker("echo 'Cannot connect to the Docker daemon at unix:///x.' >&2; exit 1");
+    let env = |arguments: &[&str]| home.run(&[&["env"], arguments].concat());
+    let document: Value = serde_json::from_str(&env(&["--output", "json"]).stdout).unwrap();
+    let shell = home.path().join(KUBECONFIG).with_file_name("shell.kubeconfig");
+    let given = "$HOME/.local/state/pgedge-bootstrap/pgedge/shell.kubeconfig";
+    assert_eq!((&document["KUBECONFIG"], &document["confirmed"]), (&given.into(), &false.into()), "{document}");
+    let text = env(&[]);
+    assert!(text.code == 0 && text.stdout.contains(&format!("export KUBECONFIG='{given}'\n")), "{}", text.stdout);
+    let said = text.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        said.contains(
+            "reach no cluster in this shell before a command of this program knows, such as `pgedge-bootstrap status`"
+        ),
+        "{said}"
+    );
+    let led = || std::fs::read_to_string(&shell).unwrap();
+    assert!(
+        led().contains("https://kubeconfig-not-confirmed.invalid") && !led().contains(&theirs.address),
+        "{}",
+        led()
+    );
+
+    // Docker is back, and so is the file.
+    home.cluster_at(&ours.address);
+    home.leads_to(&ours.address);
+    home.run(&["status"]);
+    assert_eq!(led().trim(), kubeconfig(&ours.address), "it does not lead to the cluster");
+    let document: Value = serde_json::from_str(&env(&["--output", "json"]).stdout).unwrap();
+    let own = "$HOME/.local/state/pgedge-bootstrap/pgedge/kubeconfig";
+    assert_eq!((&document["KUBECONFIG"], &document["confirmed"]), (&own.into(), &true.into()), "{document}");
+}
+
 #[test]
 fn where_nobody_tells_whose_the_server_is_nothing_is_asked_of_it() {
     for docker in [
@@ -133,7 +169,10 @@ fn where_nobody_tells_whose_the_server_is_nothing_is_asked_of_it() {
             home.docker(docker);
             let ran = home.run(command);
             assert_eq!(theirs.requests(), Vec::<String>::new(), "{command:?}: {}{}", ran.stdout, ran.stderr);
-            assert!(command != ["env"] || ran.stderr.replace('\n', " ").contains("is not known: "), "{}", ran.stderr);
+            if command == ["env"] {
+                assert!(ran.stderr.replace('\n', " ").contains("is not known: "), "{}", ran.stderr);
+                assert!(!ran.stdout.contains("/kubeconfig"), "it is handed to a shell: {}", ran.stdout);
+            }
             // The tools are of use without a cluster.
             let code = i32::from(!["env", "values"].contains(&command[0]));
             assert_eq!(ran.code, code, "{docker} {command:?}: {}{}", ran.stdout, ran.stderr);

@@ -31,7 +31,7 @@ pub use apply::{FIELD_MANAGER, Site, apply_what_runs, apply_what_runs_nothing, i
 pub use compare::{Lack, What, bundles, has_lost_types, lacks};
 pub use credentials::Credentials;
 pub(crate) use exec::run_in_pod;
-pub use kubeconfig::{invalid_of_ours, kubeconfigs, strays, write_adopted};
+pub use kubeconfig::{invalid_of_ours, kubeconfigs, nowhere, strays, write_adopted};
 pub use manifest::Manifest;
 pub use permissions::{Right, in_lines as rights_in_lines, lacking, user};
 pub use probe::{Answer, Probe};

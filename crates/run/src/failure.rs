@@ -12,7 +12,7 @@ mod table;
 use std::fmt;
 
 pub use disk::{GivenPlace, from_io, ignore_missing, no_lock};
-pub use hint::{Hint, Invocation, Ours, hint};
+pub use hint::{ADOPTING, Hint, IN_CODESPACE, Invocation, Ours, hint};
 pub(crate) use open_files::{open_files, too_few_open_files};
 pub use report::{Report, first_cause};
 pub use table::{FailureId, Layer};

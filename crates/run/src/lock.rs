@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
+use crate::duration::in_words;
 use crate::failure::{self, Failure, FailureId};
 use crate::file;
 use crate::identity::Holder;
@@ -42,13 +43,14 @@ pub enum Taken {
 }
 
 impl RunLock {
-    /// Takes the lock `<state>.lock`, beside the state directory so that `down` can remove that.
+    /// Takes the lock `<state>.lock`, beside the state directory so that `down` can remove that. `say`: for people, once, what is
+    /// waited for and for how long at most, if nothing tells who holds the lock.
     ///
     /// # Errors
     /// [`FailureId::RunInProgress`] with the process that holds it.
     /// [`FailureId::LockUnsupported`], and those of the disk.
-    pub async fn take(state: &Path, command: &str) -> Result<Self> {
-        match Self::try_take(state, command).await? {
+    pub async fn take(state: &Path, command: &str, say: impl FnMut(&str)) -> Result<Self> {
+        match Self::try_take(state, command, say).await? {
             Taken::Ours(lock) => Ok(lock),
             Taken::Busy(holder) => Err(in_progress(holder.to_string())),
         }
@@ -59,10 +61,11 @@ impl RunLock {
     /// # Errors
     /// [`FailureId::RunInProgress`] if the lock is held by something that cannot be ended from here.
     /// [`FailureId::LockUnsupported`], and those of the disk.
-    pub async fn try_take(state: &Path, command: &str) -> Result<Taken> {
+    pub async fn try_take(state: &Path, command: &str, mut say: impl FnMut(&str)) -> Result<Taken> {
         let Opened { mut file, path, unwritable } = open(&state.with_extension("lock"))?;
         let patience = Patience::begin(patience::ORPHANS_END);
         let mut polling = Polling::every(patience::POLL_LOCK);
+        let mut untold = Some(Patience::begin(patience::UNTOLD_LOCK));
         let mut ended = Vec::new();
         loop {
             polling.turn().await;
@@ -75,8 +78,16 @@ impl RunLock {
                 record => {
                     let orphans = orphans::of(&path).await?;
                     if patience.is_over() {
-                        let seen: Vec<String> = orphans.iter().map(ToString::to_string).collect();
-                        return Err(in_progress(seen.join("\n")));
+                        let seen = orphans.iter().map(ToString::to_string).chain([unnamed(record.as_ref(), &path)]);
+                        return Err(in_progress(seen.collect::<Vec<_>>().join("\n")));
+                    }
+                    if untold.is_some_and(|untold| untold.is_over()) {
+                        untold = None;
+                        let seen = unnamed(record.as_ref(), &path);
+                        say(&format!(
+                            "waiting for the lock of this cluster, at most {}: {seen}",
+                            in_words(patience::ORPHANS_END)
+                        ));
                     }
                     // Whoever has just taken the lock has written its record before its programs could get the file:
                     // with the old record still there, all that have it are of the old run. No record at all says
@@ -163,6 +174,15 @@ pub fn other_runs(state: &Path) -> Result<Vec<String>> {
     Ok(runs)
 }
 
+/// What is known of a lock that is held, and not by the one whose record is in it.
+fn unnamed(record: Option<&Holder>, path: &Path) -> String {
+    let lock = path.display();
+    match record {
+        Some(holder) => format!("{lock} is held by what {holder}, which is gone, has left"),
+        None => format!("{lock} is held, and nothing in it tells by whom"),
+    }
+}
+
 fn in_progress(evidence: String) -> anyhow::Error {
     let what = "another run, or a program that it started, is changing this cluster";
     Failure::new(FailureId::RunInProgress, what).evidence(evidence).into()
@@ -217,7 +237,7 @@ mod tests {
         // A program that another test is starting at this moment holds a copy of the file until its exec.
         let end = std::time::Instant::now() + Duration::from_secs(20);
         loop {
-            match RunLock::try_take(state, "down").await {
+            match RunLock::try_take(state, "down", |_| {}).await {
                 Ok(Taken::Ours(lock)) => return lock.ended,
                 other => assert!(std::time::Instant::now() < end, "{other:?}"),
             }
@@ -240,8 +260,8 @@ mod tests {
     async fn a_second_run_is_told_who_holds_the_lock() {
         let folder = tempfile::tempdir().unwrap();
         let state = folder.path().join("pgedge");
-        let held = RunLock::take(&state, "up").await.unwrap();
-        let error = RunLock::take(&state, "down").await.unwrap_err();
+        let held = RunLock::take(&state, "up", |_| {}).await.unwrap();
+        let error = RunLock::take(&state, "down", |_| {}).await.unwrap_err();
         let failure = failure::of(&error).unwrap();
         assert_eq!(failure.id(), FailureId::RunInProgress);
         assert!(failure.seen()[0].starts_with(&format!("process {} on ", std::process::id())), "{:?}", failure.seen());
@@ -249,12 +269,29 @@ mod tests {
         eventually_ours(&state).await;
     }
 
+    /// As `down` has it on a full disk, which goes on without a record.
+    #[tokio::test(start_paused = true)]
+    async fn a_lock_whose_holder_has_written_no_record_is_waited_for_with_words_and_within_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("pgedge");
+        let held = fs_err::File::create(state.with_extension("lock")).unwrap();
+        held.try_lock().unwrap();
+        let (began, mut said) = (tokio::time::Instant::now(), Vec::new());
+        let error = RunLock::take(&state, "up", |words| said.push(words.to_owned())).await.unwrap_err();
+        assert!((patience::ORPHANS_END..patience::ORPHANS_END * 2).contains(&began.elapsed()), "{:?}", began.elapsed());
+        let seen = format!("{} is held, and nothing in it tells by whom", state.with_extension("lock").display());
+        assert_eq!(said, [format!("waiting for the lock of this cluster, at most 10 s: {seen}")]);
+        let failure = failure::of(&error).unwrap();
+        assert_eq!((failure.id(), failure.seen()), (FailureId::RunInProgress, &[seen][..]));
+    }
+
     #[tokio::test]
     async fn the_runs_of_other_clusters_are_told_and_not_disturbed() {
         let folder = tempfile::tempdir().unwrap();
         let [own, other, idle] = ["pgedge", "other", "idle"].map(|name| folder.path().join(name));
         eventually_ours(&idle).await;
-        let _held = [RunLock::take(&own, "down").await.unwrap(), RunLock::take(&other, "up").await.unwrap()];
+        let _held =
+            [RunLock::take(&own, "down", |_| {}).await.unwrap(), RunLock::take(&other, "up", |_| {}).await.unwrap()];
         let runs = other_runs(&own).unwrap();
         let wanted = format!("cluster \"other\": process {} on ", std::process::id());
         assert!(runs.iter().any(|run| run.starts_with(&wanted) && run.contains("(up)")), "{runs:?}");
@@ -266,7 +303,7 @@ mod tests {
     async fn a_program_whose_run_is_gone_is_ended_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
         let state = folder.path().join("pgedge");
-        let RunLock { _file: mut file, .. } = RunLock::take(&state, "up").await.unwrap();
+        let RunLock { _file: mut file, .. } = RunLock::take(&state, "up", |_| {}).await.unwrap();
         // It gets a copy of the lock, as every program of a run does, and would run for a minute.
         let program = tokio::spawn(Command::new("sleep", Duration::from_secs(90)).args(["60"]).finish());
         let deadline = std::time::Instant::now() + Duration::from_secs(20);

@@ -24,6 +24,9 @@ pub(crate) const ORPHANS_END: Duration = Duration::from_secs(10);
 #[cfg(not(target_os = "linux"))]
 pub(crate) const ORPHANS_ARE_LISTED: Duration = Duration::from_secs(5);
 
+/// Nobody is told of a shorter wait for a lock: a run that has just taken it writes down who it is in the next moment.
+pub(crate) const UNTOLD_LOCK: Duration = Duration::from_secs(1);
+
 /// Between two looks: a lock of the kind that goes with its holders cannot be waited for with a limit.
 pub(crate) const POLL_LOCK: Duration = Duration::from_millis(50);
 

@@ -22,6 +22,6 @@ pub(super) async fn check(context: &Context, lesson: &Lesson) -> Result<()> {
     }
     let what = format!("the lesson {:?} cannot begin: its cluster is not prepared", lesson.title);
     let failure = Failure::new(FailureId::LessonNotPrepared, what).evidence(missing.join("\n"));
-    let advice = hint![Ours::UpUntil(lesson.begins.as_str()), " prepares a cluster for it"];
+    let advice = hint![Ours::UpUntil(lesson.begins), " prepares a cluster for it"];
     Err(failure.hint(advice).into())
 }

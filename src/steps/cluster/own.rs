@@ -4,6 +4,8 @@
 //! list. So `Docker::is_dockers` asks what the engine is first, and a row that docker would not print, endless output, or
 //! output that is not text is an error.
 
+use std::sync::atomic::Ordering;
+
 use anyhow::Result;
 use bootstrap_run::deadline::Deadline;
 use bootstrap_run::failure::{Failure, FailureId};
@@ -11,17 +13,17 @@ use bootstrap_run::identity::Holder;
 
 use super::engine;
 use super::whose::{Seen, Whose};
-use crate::context::Context;
+use crate::context::{Context, made_by_another};
 use crate::owner::{Maker, Owner};
 use crate::patience;
-use crate::tools::docker::{Container, Mark, Thing, labels};
+use crate::tools::docker::{Container, Mark, Thing, Work, labels};
 
 /// The docker network of the cluster, and the volume by which its name is claimed: both are removed with the cluster.
 ///
 /// The volume is the lock on the name that all HOMEs share: docker makes it once, and labels it for the one who was first.
 /// It stays, for a cluster does, and so it says whose the name is before there is anything else.
 pub(super) fn network(context: &Context) -> String {
-    format!("pgedge-bootstrap-{}", context.options.name)
+    context.options.name.in_docker()
 }
 
 /// All that there is of a cluster of this name.
@@ -89,7 +91,8 @@ pub(super) async fn ours(context: &Context) -> Result<Found> {
 /// lock. Returns where a cluster is gone that had the name and is not here any more, in words.
 ///
 /// # Errors
-/// [`FailureId::ClusterForeign`] if a cluster of this name is there, or claimed, that is not ours.
+/// [`FailureId::ClusterForeign`] if a cluster of this name is there, or claimed, that is not ours; [`FailureId::RunInProgress`] if a
+/// run from another HOME is changing it.
 pub(crate) async fn claim(context: &Context) -> Result<Option<String>> {
     let found = ours(context).await?;
     let mut lost = None;
@@ -111,20 +114,23 @@ pub(crate) async fn claim(context: &Context) -> Result<Option<String>> {
 /// Marks that this run is at work. Whoever claims a name makes the cluster: that is `up`.
 async fn begin_work(context: &Context, found: Option<&Mark>) -> Result<()> {
     let run = Holder::now("up");
-    let marked = found.and_then(|mark| mark.holder.as_ref()).map(|holder| &holder.process);
-    if marked == Some(&run.process) {
-        return Ok(());
+    match Work::of(found) {
+        Work::Here(holder) if holder.process == run.process => return Ok(()),
+        Work::Here(holder) => return Err(beside_another_run(context, &holder).into()),
+        Work::None | Work::Elsewhere(_) => {}
     }
     if found.is_some() {
-        // We hold the lock, so it is of a run that was killed.
+        // It is of a run that was killed, or of one on another machine, of which nobody here can tell whether it lives.
         context.docker.unmark(&network(context)).await?;
     }
-    context.docker.mark(&network(context), own_labels(context)?, &run).await
+    context.docker.mark(&network(context), own_labels(context)?, &run).await?;
+    context.is_marked.store(true, Ordering::Relaxed);
+    Ok(())
 }
 
 /// Takes the mark of this run away. Where docker does not let us, whoever reads it finds that our process is gone.
 pub(crate) async fn end_work(context: &Context, deadline: Option<Deadline>) {
-    if !context.docker.has_answered() {
+    if !context.is_marked.load(Ordering::Relaxed) {
         return;
     }
     let most = patience::RUN_IS_UNMARKED;
@@ -153,54 +159,17 @@ pub(super) async fn ensure_network(context: &Context) -> Result<()> {
     }
 }
 
-/// The run that is at work on a cluster, as far as its mark tells from here.
-pub(super) enum Work {
-    None,
-    /// Its process is on this machine.
-    Here(Holder),
-    /// It said on another machine that it had begun, and not yet that it has ended.
-    Elsewhere(Holder),
-}
-
-impl Work {
-    pub(super) fn of(mark: Option<&Mark>) -> Self {
-        let Some(holder) = mark.and_then(|mark| mark.holder.clone()) else { return Self::None };
-        match holder.process.is_there() {
-            Some(true) => Self::Here(holder),
-            Some(false) => Self::None,
-            None => Self::Elsewhere(holder),
-        }
-    }
-
-    pub(super) fn in_words(&self) -> Option<String> {
-        match self {
-            Self::None => None,
-            Self::Here(holder) => Some(format!("a run is changing it at this moment: {holder}")),
-            Self::Elsewhere(holder) => Some(format!("a run on another machine may be changing it: {holder}")),
-        }
-    }
-}
-
 pub(super) fn of_another(context: &Context, maker: &Maker, found: &Found) -> Failure {
-    let (containers, work) = (&found.containers, Work::of(found.mark.as_ref()).in_words());
-    let what = format!("the cluster {:?} was made by another owner, {maker}", context.options.name.as_str());
-    let since = if maker.since.is_empty() { String::new() } else { format!("since {}: ", maker.since) };
-    let nodes = match containers.len() {
-        0 if work.is_some() => "it has no Kubernetes node yet".to_owned(),
-        0 => "`up` was ended before it had made a Kubernetes node, or is making it at this moment".to_owned(),
-        number => {
-            let running = containers.iter().filter(|container| container.is_running()).count();
-            format!("{number} Kubernetes node{}, {running} running", if number == 1 { "" } else { "s" })
-        }
-    };
-    let failure = Failure::new(FailureId::ClusterForeign, what).evidence(format!("{since}{nodes}"));
-    let failure = failure.evidence(work.unwrap_or_default());
-    if maker.looks_like_this_one() {
-        let here = context.places.owner.display();
-        return failure
-            .evidence(format!("that is you, on this machine, from a HOME whose owner is not that of {here}"));
-    }
-    failure
+    made_by_another(&context.options.name, maker, &found.containers, found.mark.as_ref(), &context.places.owner)
+}
+
+/// A run from another HOME is changing a cluster that is ours: the two have one owner's id, as where a HOME was copied, and a lock of
+/// their own each.
+pub(super) fn beside_another_run(context: &Context, holder: &Holder) -> Failure {
+    let what = format!("another run is changing the cluster {:?}", context.options.name.as_str());
+    let (here, state) = (context.places.owner.display(), context.places.state.display());
+    let seen = format!("it has the owner's id of {here}, and does not keep what it knows of the cluster in {state}");
+    Failure::new(FailureId::RunInProgress, what).evidence(holder.to_string()).evidence(seen)
 }
 
 pub(super) fn unknown(context: &Context, seen: &str) -> anyhow::Error {

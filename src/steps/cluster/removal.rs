@@ -6,11 +6,11 @@ use bootstrap_run::file;
 use bootstrap_run::identity::Holder;
 
 use super::engine;
-use super::own::{Work, find, network, of_another, ours, unknown};
+use super::own::{beside_another_run, find, network, of_another, ours, unknown};
 use super::whose::Whose;
 use crate::context::Context;
 use crate::owner::{Maker, Owner};
-use crate::tools::docker::{Container, Thing};
+use crate::tools::docker::{Container, Thing, Work};
 
 /// What may be removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub(crate) struct Remains {
 /// What `down` would remove.
 ///
 /// # Errors
-/// [`FailureId::ClusterForeign`] if the scope does not allow it, [`FailureId::RunInProgress`] if its owner is at work on it, [`FailureId::NetworkInUse`] if somebody else's things are in the way.
+/// [`FailureId::ClusterForeign`] if the scope does not allow it, [`FailureId::RunInProgress`] if its owner is at work on it, from another HOME if that is us, [`FailureId::NetworkInUse`] if somebody else's things are in the way.
 pub(crate) async fn remains(context: &Context, scope: Scope) -> Result<Remains> {
     let mut remains = Remains {
         containers: Vec::new(),
@@ -58,6 +58,12 @@ pub(crate) async fn remains(context: &Context, scope: Scope) -> Result<Remains> 
             Scope::Others => find(context).await?,
         };
         let containers = &found.containers;
+        if found.whose == Whose::Ours {
+            match Work::of(found.mark.as_ref()) {
+                Work::Here(holder) => return Err(beside_another_run(context, &holder).into()),
+                work => remains.beside = work.in_words(),
+            }
+        }
         match &found.whose {
             Whose::Unknown(seen) => return Err(unknown(context, seen)),
             Whose::Others(maker) => {

@@ -35,6 +35,35 @@ impl Mark {
     }
 }
 
+/// The run that is changing a cluster, as far as its mark tells from here.
+#[derive(Debug)]
+pub(crate) enum Work {
+    None,
+    /// Its process is on this machine.
+    Here(Holder),
+    /// It said on another machine that it had begun, and not yet that it has ended.
+    Elsewhere(Holder),
+}
+
+impl Work {
+    pub(crate) fn of(mark: Option<&Mark>) -> Self {
+        let Some(holder) = mark.and_then(|mark| mark.holder.clone()) else { return Self::None };
+        match holder.process.is_there() {
+            Some(true) => Self::Here(holder),
+            Some(false) => Self::None,
+            None => Self::Elsewhere(holder),
+        }
+    }
+
+    pub(crate) fn in_words(&self) -> Option<String> {
+        match self {
+            Self::None => None,
+            Self::Here(holder) => Some(format!("a run is changing it at this moment: {holder}")),
+            Self::Elsewhere(holder) => Some(format!("a run on another machine may be changing it: {holder}")),
+        }
+    }
+}
+
 impl Docker {
     /// The volume of this name, and the mark of a run beside it.
     pub(crate) async fn claim(&self, name: &str) -> Result<(Option<Thing>, Option<Mark>)> {

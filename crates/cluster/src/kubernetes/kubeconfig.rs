@@ -1,6 +1,7 @@
 //! The kubeconfig files of an administrator, by kubectl's own rules, and what of them is ours: one file with the one context
 //! that was adopted, so that helm, kubectl and this program are always in the same cluster.
 
+mod nowhere;
 mod own;
 
 use std::collections::BTreeSet;
@@ -16,6 +17,7 @@ use k8s_openapi::ByteString;
 use kube::config::{AuthInfo, Cluster, ExecAuthCluster, Kubeconfig, KubeconfigError, NamedExtension};
 use serde::{Deserialize, Serialize};
 
+pub use self::nowhere::nowhere;
 pub use self::own::strays;
 use crate::adoption::{Adoption, Site};
 

@@ -48,11 +48,6 @@ impl Fetcher {
         Ok(Self { client: roots.client()?, mirror, store, streams: Arc::new(Semaphore::new(PARALLEL)) })
     }
 
-    /// Where the files are put.
-    pub fn store(&self) -> &Store {
-        &self.store
-    }
-
     /// The verified file with this sum: from the store, or from `url` (or its mirror).
     ///
     /// # Errors

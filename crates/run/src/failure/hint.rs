@@ -1,6 +1,7 @@
 //! What to do about a failure: words, and commands of this program as values, which are written as this run must have them.
 
 use super::disk::GivenPlace;
+use crate::step::Stage;
 
 /// What to do. The commands of this program in it are about the run's own cluster, wherever they are pasted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -15,20 +16,35 @@ pub(super) enum Piece {
     Ours(Ours),
 }
 
-/// A command of this program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ours {
-    /// `up`: makes the cluster, or goes on with it.
+macro_rules! commands {
+    ($($(#[$about:meta])* $name:ident,)*) => {
+        /// A command of this program.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Ours {
+            $($(#[$about])* $name,)*
+            /// `up --until STAGE`: the same as [`Ours::Up`], up to the end of this stage.
+            UpUntil(Stage),
+        }
+
+        impl Ours {
+            /// Each of them, for a test that each can be typed.
+            pub fn all() -> Vec<Self> {
+                [$(Self::$name,)*].into_iter().chain(Stage::ALL.map(Self::UpUntil)).collect()
+            }
+        }
+    };
+}
+
+commands! {
+    /// `up`: makes the cluster, or continues with it.
     Up,
-    /// `up --until STAGE`: the same, up to the end of this stage.
-    UpUntil(&'static str),
     /// `--killercoda`: adopts the cluster of this machine.
     Adopt,
     /// `tools`: installs the verified tools.
     Tools,
     /// `prefetch`: fetches what needs no cluster.
     Prefetch,
-    /// `verify`: looks whether everything holds, and changes nothing.
+    /// `verify`: checks whether everything holds, and changes nothing.
     Verify,
     /// `prove`: proves again that every node replicates to every other.
     Prove,
@@ -46,7 +62,7 @@ pub enum Ours {
     TakeOver,
     /// `down --take-over --yes`: removes that.
     TakeOverNow,
-    /// `versions --output json`: prints the pins in the layout of their file.
+    /// `versions --output json`: prints the built-in pins in the layout of their file.
     Pins,
     /// `stacks show pgedge`: prints the default stack.
     Stack,
@@ -105,7 +121,8 @@ impl From<Ours> for Hint {
 }
 
 /// What this run was given that the next command must be given, too. Each of the options is empty or begins with a space. What
-/// comes from a variable is not among them, for the person's shell has it still.
+/// comes from a variable is not among them, for the person's shell has it still. How a run prints, and how long it may take, is not
+/// kept either: the next command does the same without.
 #[derive(Debug, Clone)]
 pub struct Invocation {
     /// What makes a cluster: `--local` or its like.
@@ -114,13 +131,30 @@ pub struct Invocation {
     pub cluster: String,
     /// Where the release is.
     pub namespace: String,
-    /// What a command needs that makes a release: the cluster knows it afterwards.
-    pub numbers: String,
-    /// What a command needs that downloads.
+    /// How many pgEdge nodes a release gets: the cluster knows it afterwards.
+    pub nodes: String,
+    /// How many Kubernetes nodes kind makes beside the control plane. An adopted cluster takes no such number.
+    pub workers: String,
+    /// What a command needs that downloads, or that compares what downloads use.
     pub networks: String,
+    /// The stage after which a run of `up` was to end.
+    pub until: String,
+    /// The lesson that `guide` plays, and how.
+    pub lesson: String,
+    /// What `down` was to remove besides.
+    pub purge: String,
+    /// What stands before a command that prints the built-in pins: empty, or the variable that names others, made empty. It ends with
+    /// a space then.
+    pub built_in: String,
     /// The directories that the person named, or their environment.
     pub places: Vec<GivenPlace>,
 }
+
+/// The mode in which the cluster of this machine is adopted.
+pub const ADOPTING: &str = "--killercoda";
+
+/// The mode of a Codespace or dev container, which `prefetch` knows, too.
+pub const IN_CODESPACE: &str = "--codespace";
 
 impl Default for Invocation {
     /// Of a run that was given nothing.
@@ -129,8 +163,13 @@ impl Default for Invocation {
             mode: "--local",
             cluster: String::new(),
             namespace: String::new(),
-            numbers: String::new(),
+            nodes: String::new(),
+            workers: String::new(),
             networks: String::new(),
+            until: String::new(),
+            lesson: String::new(),
+            purge: String::new(),
+            built_in: String::new(),
             places: Vec::new(),
         }
     }
@@ -139,24 +178,30 @@ impl Default for Invocation {
 impl Invocation {
     /// The command line of a command that is about the same as this run.
     pub fn line(&self, command: Ours) -> String {
-        let Self { mode, cluster, namespace, numbers, networks, .. } = self;
-        let making = format!("{cluster}{networks}{numbers}{namespace}");
+        let Self { mode, cluster, namespace, nodes, workers, networks, until, lesson, purge, .. } = self;
+        let up = |mode: &str, until: &str| {
+            let workers = if mode == ADOPTING { "" } else { workers };
+            format!("{mode}{until}{cluster}{networks}{nodes}{workers}{namespace}")
+        };
         let options = match command {
-            Ours::Up => format!("{mode}{making}"),
-            Ours::UpUntil(stage) => format!("{mode} --until {stage}{making}"),
-            Ours::Adopt => format!("--killercoda{making}"),
+            Ours::Up => up(mode, until),
+            Ours::UpUntil(stage) => up(mode, &format!(" --until {stage}", stage = stage.as_str())),
+            Ours::Adopt => up(ADOPTING, until),
             Ours::Tools => format!("tools{cluster}{networks}"),
-            Ours::Prefetch => format!("prefetch{cluster}{networks}"),
-            Ours::Verify => format!("verify{cluster}{namespace}"),
+            Ours::Prefetch => {
+                let mode = if *mode == IN_CODESPACE { format!(" {IN_CODESPACE}") } else { String::new() };
+                format!("prefetch{mode}{cluster}{networks}")
+            }
+            Ours::Verify => format!("verify{cluster}{networks}{namespace}"),
             Ours::Prove => format!("prove{cluster}{namespace}"),
-            Ours::Status => format!("status{cluster}{namespace}"),
+            Ours::Status => format!("status{cluster}{networks}{namespace}"),
             Ours::Wait => format!("wait{cluster}"),
-            Ours::Guide => format!("guide{cluster}{numbers}{namespace}"),
+            Ours::Guide => format!("guide{lesson}{cluster}{nodes}{workers}{namespace}"),
             Ours::Env => format!("env{cluster}{namespace}"),
-            Ours::Down => format!("down{cluster}"),
-            Ours::TakeOver => format!("down --take-over{cluster}"),
-            Ours::TakeOverNow => format!("down --take-over --yes{cluster}"),
-            Ours::Pins => "versions --output json".to_owned(),
+            Ours::Down => format!("down{purge}{cluster}"),
+            Ours::TakeOver => format!("down --take-over{purge}{cluster}"),
+            Ours::TakeOverNow => format!("down --take-over --yes{purge}{cluster}"),
+            Ours::Pins => return format!("{}pgedge-bootstrap versions --output json", self.built_in),
             Ours::Stack => "stacks show pgedge".to_owned(),
             Ours::PinsCheck => format!("pins check{cluster}{networks}"),
         };
@@ -174,9 +219,10 @@ mod tests {
             mode: "--codespace",
             cluster: " --name lab --bin-dir '/a b'".to_owned(),
             namespace: " --namespace pg".to_owned(),
-            numbers: " --nodes 2".to_owned(),
+            nodes: " --nodes 2".to_owned(),
+            workers: " --workers 1".to_owned(),
             networks: " --mirror http://m".to_owned(),
-            places: Vec::new(),
+            ..Invocation::default()
         }
     }
 
@@ -185,8 +231,8 @@ mod tests {
         let hint = hint!["try ", Ours::Up, ", ", Ours::Status, " or ", Ours::Down, "; `kubectl get nodes --local`"];
         assert_eq!(
             hint.in_words(&given()),
-            "try `pgedge-bootstrap --codespace --name lab --bin-dir '/a b' --mirror http://m --nodes 2 --namespace pg`, \
-             `pgedge-bootstrap status --name lab --bin-dir '/a b' --namespace pg` or `pgedge-bootstrap down --name lab --bin-dir '/a b'`; \
+            "try `pgedge-bootstrap --codespace --name lab --bin-dir '/a b' --mirror http://m --nodes 2 --workers 1 --namespace pg`, \
+             `pgedge-bootstrap status --name lab --bin-dir '/a b' --mirror http://m --namespace pg` or `pgedge-bootstrap down --name lab --bin-dir '/a b'`; \
              `kubectl get nodes --local`"
         );
         assert_eq!(hint![Ours::Pins].in_words(&given()), "`pgedge-bootstrap versions --output json`");

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::hint::{Hint, Ours, hint};
+use crate::step::Stage;
 
 macro_rules! failures {
     ($($(#[$about:meta])* $layer:ident { $($(#[$meaning:meta])* $name:ident $id:literal [$($hint:expr),+])* })*) => {
@@ -252,7 +253,7 @@ failures! {
     Lesson {
         /// The cluster lacks what the lesson begins with.
         LessonNotPrepared "lesson-not-prepared"
-            [Ours::UpUntil("operators"), " prepares a cluster for it"]
+            [Ours::UpUntil(Stage::Operators), " prepares a cluster for it"]
         /// A command of the lesson failed, or what its step makes true does not hold.
         LessonFailed "lesson-failed"
             [Ours::Guide, " continues where this stopped"]
