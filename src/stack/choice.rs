@@ -1,5 +1,6 @@
 //! Which stack a command is about: the one that was asked for, or that the cluster remembers.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -82,9 +83,12 @@ impl Memory {
 
     /// The name of the stack, or the path of its file.
     fn read(&self) -> Result<Option<String>> {
-        match fs_err::read_to_string(self.name()) {
+        match file::read_text(&self.name()) {
             Ok(text) => Ok(Some(text)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(self.is_there.then(|| DEFAULT.to_owned())),
+            // A state directory that cannot be there remembers nothing; writing to it says why.
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                Ok(self.is_there.then(|| DEFAULT.to_owned()))
+            }
             Err(error) => Err(failure::from_io(error)),
         }
     }
