@@ -253,7 +253,7 @@ fn the_cluster_that_is_adopted_is_told_to_programs() {
     assert_eq!(look["adopted"], told);
 
     // No storage class comes, so the run ends with its deadline.
-    let ran = run(&["--killercoda", "--until", "cluster", "--deadline", "2s", "--bin-dir", "bin"]);
+    let ran = run(&["--killercoda", "--until", "cluster", "--deadline", "6s", "--bin-dir", "bin"]);
     let events = crate::json::checked(&ran.stdout);
     let position = |name: &str| events.iter().position(|event| event["event"] == name);
     let adopted = &events[position("cluster-adopted").unwrap_or_else(|| panic!("{}{}", ran.stdout, ran.stderr))];
